@@ -1,0 +1,66 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Gateway.Sessions;
+
+/// <summary>What the replicas share about one machine. Never changed in place; every write is a compare-and-set on <see cref="Epoch"/>.</summary>
+internal sealed record MachineRecord
+{
+    [JsonPropertyName("machine")]
+    public required MachineId Machine { get; init; }
+
+    [JsonPropertyName("app")]
+    public required string App { get; init; }
+
+    [JsonPropertyName("state")]
+    public required MachineRecordState State { get; init; }
+
+    /// <summary>The number of the machine's current or last life, from waking to sleep. Grows by one with each wake.</summary>
+    [JsonPropertyName("boot")]
+    public long Boot { get; init; }
+
+    /// <summary>Its address in the current boot: an IP literal, without port. Null while asleep.</summary>
+    [JsonPropertyName("address")]
+    public string? Address { get; init; }
+
+    [JsonPropertyName("region")]
+    public string? Region { get; init; }
+
+    /// <summary>Asleep by suspend rather than stop.</summary>
+    [JsonPropertyName("suspended")]
+    public bool Suspended { get; init; }
+
+    /// <summary>Who wakes, stops or updates, and until when that is believed.</summary>
+    [JsonPropertyName("lease")]
+    public RecordLease? Lease { get; init; }
+
+    /// <summary>The last failed wake; kept in <see cref="MachineRecordState.Failed"/> only.</summary>
+    [JsonPropertyName("failure")]
+    public RecordFailure? Failure { get; init; }
+
+    /// <summary>When it came into its present state.</summary>
+    [JsonPropertyName("changed_at")]
+    public DateTimeOffset ChangedAt { get; init; }
+
+    /// <summary>Set by the session map alone. 0: not written yet.</summary>
+    [JsonIgnore]
+    public long Epoch { get; init; }
+
+    /// <summary>What a newer version wrote: it survives our writes.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? Rest { get; init; }
+}
+
+/// <summary>The states of design section 5. <see cref="Unknown"/>: a state of a newer version; leave it alone.</summary>
+internal enum MachineRecordState
+{
+    Unknown,
+    Asleep,
+    Waking,
+    Awake,
+    Draining,
+    Stopping,
+    Updating,
+    Failed,
+    Gone,
+}

@@ -1,0 +1,71 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Gateway.Sessions;
+
+/// <summary>The user's entry in the session map: which app, machine and volume are theirs. Never changed in place; every write is a compare-and-set on <see cref="Epoch"/>.</summary>
+internal sealed record Session
+{
+    [JsonPropertyName("user")]
+    public required UserId User { get; init; }
+
+    [JsonPropertyName("state")]
+    public required SessionState State { get; init; }
+
+    /// <summary>The Fly app the machine lives in.</summary>
+    [JsonPropertyName("app")]
+    public required string App { get; init; }
+
+    /// <summary>Null until the machine was made.</summary>
+    [JsonPropertyName("machine")]
+    public MachineId? Machine { get; init; }
+
+    /// <summary>Null until the volume was made, and for machines that have none.</summary>
+    [JsonPropertyName("volume")]
+    public VolumeId? Volume { get; init; }
+
+    [JsonPropertyName("region")]
+    public string? Region { get; init; }
+
+    /// <summary>Who provisions, and until when that is believed. Only in <see cref="SessionState.Provisioning"/>.</summary>
+    [JsonPropertyName("lease")]
+    public RecordLease? Lease { get; init; }
+
+    /// <summary>Why provisioning failed, in words for the user and the operator, and until when it is not tried again.</summary>
+    [JsonPropertyName("failure")]
+    public RecordFailure? Failure { get; init; }
+
+    [JsonPropertyName("changed_at")]
+    public DateTimeOffset ChangedAt { get; init; }
+
+    /// <summary>Set by the session map alone. 0: not written yet.</summary>
+    [JsonIgnore]
+    public long Epoch { get; init; }
+
+    /// <summary>What a newer version wrote: it survives our writes.</summary>
+    [JsonExtensionData]
+    public Dictionary<string, JsonElement>? Rest { get; init; }
+}
+
+/// <summary>A user without a session is unassigned. <see cref="Unknown"/>: a state of a newer version; leave it alone.</summary>
+internal enum SessionState
+{
+    Unknown,
+    Provisioning,
+    Assigned,
+    Failed,
+}
+
+/// <summary>The replica that works on a record, and until when others leave it alone. The owner renews well before.</summary>
+internal sealed record RecordLease(
+    [property: JsonPropertyName("owner")] string Owner,
+    [property: JsonPropertyName("until")] DateTimeOffset Until);
+
+/// <summary>Why something failed, how often in a row, and until when it is not tried again.</summary>
+/// <param name="Reason">A stable word: <c>host_full</c>, <c>crashed</c>, <c>never_healthy</c>, …</param>
+/// <param name="Detail">One sentence for people.</param>
+internal sealed record RecordFailure(
+    [property: JsonPropertyName("reason")] string Reason,
+    [property: JsonPropertyName("detail")] string Detail,
+    [property: JsonPropertyName("times")] int Times,
+    [property: JsonPropertyName("until")] DateTimeOffset Until);
