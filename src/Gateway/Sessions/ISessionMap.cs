@@ -16,7 +16,7 @@ internal interface ISessionMap
 
     /// <summary>
     /// Writes <paramref name="next"/> if the stored epoch is still <c>next.Epoch</c> (0: none stored). The answer is the record as stored now, with
-    /// its new epoch, or <see cref="MapWrite{T}.Lost"/> with what stands there instead (null: nothing).
+    /// its new epoch, or, not won, with what stands there instead (null: nothing).
     /// </summary>
     Task<MapWrite<Session>> WriteAsync(Session next, CancellationToken cancellationToken);
 
