@@ -1,0 +1,20 @@
+# syntax=docker/dockerfile:1
+FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
+WORKDIR /src
+# The packages first, so that a change of code does not fetch them again.
+COPY Directory.Build.props Directory.Packages.props BannedSymbols.txt .editorconfig ./
+COPY src/Gateway/Gateway.csproj src/Gateway/packages.lock.json src/Gateway/
+RUN dotnet restore src/Gateway --locked-mode
+COPY appsettings.json ./
+COPY src/Gateway src/Gateway
+RUN dotnet publish src/Gateway -c Release --no-restore -o /app
+
+# No shell, no package manager, no root: the gateway and the runtime it needs.
+FROM mcr.microsoft.com/dotnet/aspnet:10.0-noble-chiseled
+WORKDIR /app
+COPY --from=build /app .
+# Server GC reserves memory for every core; one small machine does better without.
+ENV DOTNET_gcServer=0 DOTNET_TieredPGO=1 ASPNETCORE_HTTP_PORTS=
+USER $APP_UID
+EXPOSE 8080 9090
+ENTRYPOINT ["dotnet", "Gateway.dll"]
