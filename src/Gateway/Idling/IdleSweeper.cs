@@ -1,0 +1,88 @@
+using Gateway.Sessions;
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Idling;
+
+/// <summary>Looks for machines whose time has come and puts them to sleep. One replica sweeps at a time; any other takes over when it stops.</summary>
+internal sealed partial class IdleSweeper(
+    IVisitMap visitMap,
+    ISessionMap map,
+    IdleStop stop,
+    Replica replica,
+    IOptions<IdlingOptions> options,
+    TimeProvider time,
+    IdlingMetrics metrics,
+    ILogger<IdleSweeper> logger) : BackgroundService
+{
+    private const string Duty = "idle-sweep";
+
+    private const int StopsAtOnce = 8;
+
+    private string? _generation;
+    private DateTimeOffset _generationSeen;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (!options.Value.Enabled)
+        {
+            return;
+        }
+
+        using var timer = new PeriodicTimer(options.Value.SweepEvery, time);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            try
+            {
+                await SweepAsync(stoppingToken);
+            }
+            catch (SessionMapUnavailableException exception)
+            {
+                Log.SweepSkipped(logger, exception.Message);
+            }
+        }
+    }
+
+    /// <summary>One sweep: how many machines were put to sleep.</summary>
+    internal async Task<int> SweepAsync(CancellationToken cancellationToken)
+    {
+        var lease = options.Value.SweepEvery * 2 + options.Value.ConsentGrace;
+        if (!await visitMap.HoldDutyAsync(Duty, replica.Name, lease, cancellationToken) || !await MapIsSettledAsync(cancellationToken))
+        {
+            return 0;
+        }
+
+        var due = await visitMap.ReadDueAsync(time.GetUtcNow(), options.Value.StopsPerSweep, cancellationToken);
+        var asleep = 0;
+        await Parallel.ForEachAsync(due, new ParallelOptions { MaxDegreeOfParallelism = StopsAtOnce, CancellationToken = cancellationToken }, async (machine, token) =>
+        {
+            var outcome = await stop.RunAsync(machine, token);
+            metrics.StopEnded(outcome);
+            if (outcome is IdleStopOutcome.Asleep)
+            {
+                Interlocked.Increment(ref asleep);
+            }
+        });
+        return asleep;
+    }
+
+    /// <summary>A new map knows of no visits yet: nothing is stopped until every replica had the time to report, which is one lease.</summary>
+    private async Task<bool> MapIsSettledAsync(CancellationToken cancellationToken)
+    {
+        var generation = await map.ReadGenerationAsync(cancellationToken);
+        var now = time.GetUtcNow();
+        if (generation.Id != _generation)
+        {
+            // The first generation this process sees is no news: it may be old, and then the replicas have long reported.
+            _generationSeen = _generation is null && generation.Listed ? now - options.Value.ReportEvery : now;
+            _generation = generation.Id;
+        }
+
+        return generation.Listed && now - _generationSeen >= options.Value.ReportEvery * 2;
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(6020, LogLevel.Warning, "The sweep was skipped, the session map does not answer: {Reason}", EventName = "SweepSkipped")]
+        public static partial void SweepSkipped(ILogger logger, string reason);
+    }
+}

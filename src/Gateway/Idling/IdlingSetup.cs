@@ -1,0 +1,20 @@
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Idling;
+
+internal static class IdlingSetup
+{
+    /// <summary>Visits, their reports, and the sweeper. Needs an <see cref="ISocketsOfMachine"/> from the host.</summary>
+    public static IServiceCollection AddIdling(this IServiceCollection services)
+    {
+        services.AddOptions<IdlingOptions>().BindConfiguration(IdlingOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<IdlingOptions>, IdlingOptionsValidation>();
+        services.AddSingleton<Visits>();
+        services.AddSingleton<Consents>();
+        services.AddSingleton<IdleStop>();
+        services.AddSingleton<IdlingMetrics>();
+        services.AddHostedService<VisitReports>();
+        services.AddHostedService<IdleSweeper>();
+        return services;
+    }
+}

@@ -1,0 +1,134 @@
+namespace Gateway.Idling;
+
+/// <summary>
+/// The visits of one machine through this replica, and the gate that an idle stop closes before it reads them.
+/// The order is what makes a stop safe: a visit is counted first and the gate read afterwards; a stop closes the gate first and reads the count
+/// afterwards. Whichever comes second sees the other.
+/// </summary>
+internal sealed class MachineVisits(MachineId machine, TimeProvider time)
+{
+    private const int Opened = 0;
+    private const int Closed = 1;
+    private const int Retired = 2;
+
+    private int _open;
+    private int _sockets;
+    private int _gate = Opened;
+    private long _gateClosedAt;
+    private long _lastEnd = time.GetUtcNow().UtcTicks;
+
+    public MachineId Machine { get; } = machine;
+
+    /// <summary>What passes on visits that count as use.</summary>
+    public Traffic Counted { get; } = new(time);
+
+    /// <summary>What passes on visits that do not: polls in the background, monitors.</summary>
+    public Traffic Uncounted { get; } = new(time);
+
+    /// <summary>Requests and sockets in progress, whether they count as use or not.</summary>
+    public int Open => Volatile.Read(ref _open);
+
+    /// <summary>Of those, the sockets.</summary>
+    public int Sockets => Volatile.Read(ref _sockets);
+
+    public int Requests => Math.Max(0, Open - Sockets);
+
+    /// <summary>When something that counts last passed, or a visit that counts last ended.</summary>
+    public DateTimeOffset LastActivity
+    {
+        get
+        {
+            var end = new DateTimeOffset(Volatile.Read(ref _lastEnd), TimeSpan.Zero);
+            return Counted.LastPassed is { } passed && passed > end ? passed : end;
+        }
+    }
+
+    /// <summary>A stop is being decided. A visit that finds it so must win the machine back in the session map before it forwards.</summary>
+    public bool GateIsClosed => Volatile.Read(ref _gate) == Closed;
+
+    /// <summary>Counts a visit; false when this object was just retired and the machine's next one must be taken.</summary>
+    public bool TryEnter(bool socket)
+    {
+        Interlocked.Increment(ref _open);
+        if (Volatile.Read(ref _gate) == Retired)
+        {
+            Interlocked.Decrement(ref _open);
+            return false;
+        }
+
+        if (socket)
+        {
+            Interlocked.Increment(ref _sockets);
+        }
+
+        return true;
+    }
+
+    public void Leave(bool socket, bool counts)
+    {
+        if (counts)
+        {
+            // Before the count goes down, so that a sweep between the two never sees an idle machine with an old time.
+            Advance(time.GetUtcNow().UtcTicks);
+        }
+
+        if (socket)
+        {
+            Interlocked.Decrement(ref _sockets);
+        }
+
+        Interlocked.Decrement(ref _open);
+    }
+
+    /// <summary>
+    /// Closes the gate and then reads the visits, in that order. True: nobody is here, and whoever comes will see the gate. Null: this object was retired.
+    /// </summary>
+    public bool? CloseGate()
+    {
+        Volatile.Write(ref _gateClosedAt, time.GetTimestamp());
+        return Interlocked.CompareExchange(ref _gate, Closed, Opened) == Retired ? null : Volatile.Read(ref _open) == 0;
+    }
+
+    public void OpenGate() => Interlocked.CompareExchange(ref _gate, Opened, Closed);
+
+    /// <summary>Opens a gate closed longer ago than any stop acts on a consent, so that this object can be retired.</summary>
+    public void LetGateLapse(TimeSpan after)
+    {
+        if (GateIsClosed && time.GetElapsedTime(Volatile.Read(ref _gateClosedAt)) > after)
+        {
+            OpenGate();
+        }
+    }
+
+    /// <summary>Takes this object out of use when nobody is on the machine and no stop waits for its gate.</summary>
+    public bool TryRetire()
+    {
+        if (Interlocked.CompareExchange(ref _gate, Retired, Opened) != Opened)
+        {
+            return false;
+        }
+
+        if (Volatile.Read(ref _open) == 0)
+        {
+            return true;
+        }
+
+        Interlocked.Exchange(ref _gate, Opened);
+        return false;
+    }
+
+    private void Advance(long ticks)
+    {
+        var seen = Volatile.Read(ref _lastEnd);
+        while (ticks > seen)
+        {
+            var previous = Interlocked.CompareExchange(ref _lastEnd, ticks, seen);
+            if (previous == seen)
+            {
+                return;
+            }
+
+            seen = previous;
+        }
+    }
+}

@@ -1,0 +1,79 @@
+using Gateway.Sessions;
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Idling;
+
+/// <summary>
+/// Tells the other replicas, every few seconds and in one call each, that this one lives and how long each machine is not idle as far as it sees.
+/// A machine that is not visited any more is reported once and then let go.
+/// </summary>
+internal sealed partial class VisitReports(
+    Visits visits,
+    IVisitMap map,
+    Consents consents,
+    Replica replica,
+    IOptions<IdlingOptions> options,
+    TimeProvider time,
+    ILogger<VisitReports> logger) : BackgroundService
+{
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        map.OnConsentAsked((machine, epoch) => consents.AnswerAsync(machine, epoch, stoppingToken));
+        using var timer = new PeriodicTimer(options.Value.ReportEvery, time);
+        do
+        {
+            try
+            {
+                await ReportAsync(stoppingToken);
+            }
+            catch (SessionMapUnavailableException exception)
+            {
+                Log.ReportMissed(logger, exception.Message);
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    /// <summary>After the listeners have closed: no visit is left, so nobody needs to wait for this replica's consent.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(cancellationToken);
+        try
+        {
+            if (visits.OpenInTotal == 0)
+            {
+                await map.SayGoodbyeAsync(replica.Name, cancellationToken);
+            }
+        }
+        catch (SessionMapUnavailableException)
+        {
+            // The lease ends by itself.
+        }
+    }
+
+    internal async Task ReportAsync(CancellationToken cancellationToken)
+    {
+        await map.HeartbeatAsync(replica.Name, options.Value.ReplicaLease, cancellationToken);
+        var now = time.GetUtcNow();
+        var known = visits.All.ToList();
+        if (known.Count == 0)
+        {
+            return;
+        }
+
+        var idle = known.Where(static machine => machine.Open == 0).ToList();
+        var reports = known.ConvertAll(machine => new IdleReport(machine.Machine, IdleDecision.NotIdleBefore(machine, now, options.Value), machine.LastActivity));
+        await map.ReportAsync(reports, cancellationToken);
+        foreach (var machine in idle)
+        {
+            machine.LetGateLapse(options.Value.ConsentGrace * 10);
+            visits.Retire(machine);
+        }
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(6030, LogLevel.Warning, "The visits of this replica could not be reported: {Reason}", EventName = "ReportMissed")]
+        public static partial void ReportMissed(ILogger logger, string reason);
+    }
+}
