@@ -23,16 +23,26 @@ internal sealed class OperationsListener(IOptions<OperationsOptions> options) : 
             return;
         }
 
-        kestrel.Listen(endPoint, listen =>
+        // "localhost" is both loopbacks, but no free port is free on both.
+        if (options.Value.IsLocalhost && endPoint.Port != 0)
         {
-            _bound = listen;
-            // Cleartext, so HTTP/2 could not be negotiated beside HTTP/1.1 anyway.
-            listen.Protocols = HttpProtocols.Http1;
-            listen.Use(next => connection =>
-            {
-                connection.Features.Set(Mark.Instance);
-                return next(connection);
-            });
+            kestrel.ListenLocalhost(endPoint.Port, MarkConnections);
+        }
+        else
+        {
+            kestrel.Listen(endPoint, MarkConnections);
+        }
+    }
+
+    private void MarkConnections(ListenOptions listen)
+    {
+        _bound = listen;
+        // Cleartext, so HTTP/2 could not be negotiated beside HTTP/1.1 anyway.
+        listen.Protocols = HttpProtocols.Http1;
+        listen.Use(next => connection =>
+        {
+            connection.Features.Set(Mark.Instance);
+            return next(connection);
         });
     }
 

@@ -20,6 +20,8 @@ internal sealed class OperationsOptions
     /// <summary>How many routes a page may hold at most. Defaults to 1,000.</summary>
     public int MaximumPageSize { get; set; } = 1000;
 
+    public bool IsLocalhost => Uri.TryCreate(Listen, UriKind.Absolute, out var url) && url.Host == "localhost";
+
     /// <summary>The address to bind, or null when <see cref="Listen"/> is not one.</summary>
     public IPEndPoint? GetEndPoint()
     {
