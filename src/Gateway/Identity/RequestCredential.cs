@@ -8,7 +8,7 @@ namespace Gateway.Identity;
 /// </summary>
 internal sealed class RequestCredential(Provider provider)
 {
-    private const string Prefix = "Bearer ";
+    private const string Bearer = "Bearer";
     private const int MaximumTokenLength = 16 * 1024;
 
     public string SchemeOf(HttpContext context)
@@ -24,7 +24,13 @@ internal sealed class RequestCredential(Provider provider)
     private static string? ReadBearer(HttpRequest request)
     {
         string? header = request.Headers.Authorization;
-        return header is not null && header.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) ? header[Prefix.Length..].Trim() : null;
+        if (header is null || !header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))
+        {
+            return null;
+        }
+
+        // "Bearer" and nothing after it is a bearer too, and a bad one.
+        return header.Length == Bearer.Length || header[Bearer.Length] == ' ' ? header[Bearer.Length..].Trim() : null;
     }
 
     private bool ClaimsToBeOurs(string token)
