@@ -1,0 +1,117 @@
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.Authorization.Policy;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.IdentityModel.Protocols.OpenIdConnect;
+
+namespace Gateway.Identity;
+
+/// <summary>The one place that answers whoever may not pass: 302 to sign in, 401, 403, or 503 when that is not known.</summary>
+internal sealed partial class IdentityAnswers(
+    RequestCredential credential,
+    Provider provider,
+    ISignInStore store,
+    IdentityMetrics metrics,
+    ILogger<IdentityAnswers> logger) : IAuthorizationMiddlewareResultHandler
+{
+    public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
+    {
+        if (authorizeResult.Succeeded)
+        {
+            return next(context);
+        }
+
+        var forOperators = policy.Requirements.Any(requirement => requirement is IsOperator.Requirement);
+        var kind = forOperators ? ClientKind.Program : context.Request.GetClientKind();
+        return authorizeResult.Forbidden
+            ? RefuseAsync(context, Forbidden(authorizeResult, forOperators), kind)
+            : ChallengeAsync(context, kind, byBearer: forOperators || credential.SchemeOf(context) == IdentitySchemes.Bearer);
+    }
+
+    /// <summary>Sends the browser to sign in, to come back to this path of ours.</summary>
+    public async Task SendToSignInAsync(HttpContext context, string returnPath)
+    {
+        // Without the store nobody could come back signed in: say so now, not after a password.
+        if (!await store.IsReachableAsync())
+        {
+            await RefuseAsync(context, IdentityRefusals.StoreUnavailable, ClientKind.Navigation);
+            return;
+        }
+
+        if (await provider.FindAsync() is null)
+        {
+            await RefuseAsync(context, IdentityRefusals.ProviderUnavailable, ClientKind.Navigation);
+            return;
+        }
+
+        try
+        {
+            IdentityCookies.ForgetPending(context);
+            context.Response.Headers.CacheControl = "no-store";
+            await context.ChallengeAsync(IdentitySchemes.Provider, new AuthenticationProperties { RedirectUri = ReturnPath.Local(returnPath) });
+        }
+        catch (Exception failure) when (failure is HttpRequestException or OperationCanceledException or OpenIdConnectProtocolException && !context.Response.HasStarted)
+        {
+            // Pushed authorization asks the provider before the browser leaves.
+            Log.ChallengeFailed(logger, failure.GetType().Name);
+            await RefuseAsync(context, IdentityRefusals.ProviderUnavailable, ClientKind.Navigation);
+        }
+    }
+
+    private async Task ChallengeAsync(HttpContext context, ClientKind kind, bool byBearer)
+    {
+        if (context.Features.Get<CredentialUnknown>() is { } unknown)
+        {
+            var refusal = unknown == CredentialUnknown.Token ? IdentityRefusals.ProviderUnavailable : IdentityRefusals.StoreUnavailable;
+            await RefuseAsync(context, refusal, kind);
+            return;
+        }
+
+        if (byBearer)
+        {
+            var sent = context.Request.Headers.Authorization.Count > 0;
+            context.Response.Headers.WWWAuthenticate = sent ? "Bearer error=\"invalid_token\"" : "Bearer";
+            await RefuseAsync(context, sent ? IdentityRefusals.BadToken : IdentityRefusals.NotSignedIn, kind);
+            return;
+        }
+
+        if (kind == ClientKind.Navigation)
+        {
+            await SendToSignInAsync(context, context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
+            return;
+        }
+
+        // A cookie that could not be opened because its keys are out of reach is not a bad cookie.
+        if (IdentityCookies.HasSignIn(context.Request) && !await store.IsReachableAsync())
+        {
+            await RefuseAsync(context, IdentityRefusals.StoreUnavailable, kind);
+            return;
+        }
+
+        context.Response.Headers.WWWAuthenticate = "Bearer";
+        await RefuseAsync(context, IdentityRefusals.NotSignedIn, kind);
+    }
+
+    private static Refusal Forbidden(PolicyAuthorizationResult result, bool forOperators)
+    {
+        if (forOperators)
+        {
+            return IdentityRefusals.NotOperator;
+        }
+
+        var failed = result.AuthorizationFailure?.FailedRequirements ?? [];
+        return failed.Any(requirement => requirement is SocketFromOurOrigin.Requirement) ? IdentityRefusals.ForeignOrigin : IdentityRefusals.NotAllowed;
+    }
+
+    private Task RefuseAsync(HttpContext context, Refusal refusal, ClientKind kind)
+    {
+        metrics.Refused(refusal.Type);
+        return RefusalResponse.WriteAsync(context, refusal, kind);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1005, LogLevel.Warning, "A sign-in could not begin at the provider ({Failure})", EventName = "ChallengeFailed")]
+        public static partial void ChallengeFailed(ILogger logger, string failure);
+    }
+}

@@ -1,0 +1,50 @@
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Identity;
+
+/// <summary>What is settled before anybody is authenticated: the scheme browsers see, and credentials sent where they must not be.</summary>
+internal sealed class IdentityGuard(RequestDelegate next, IOptions<IdentityOptions> options, IdentityMetrics metrics)
+{
+    private readonly string? _scheme = options.Value.PublicUrl is { Length: > 0 } url ? new Uri(url).Scheme : null;
+
+    public async Task InvokeAsync(HttpContext context)
+    {
+        if (_scheme is not null)
+        {
+            context.Request.Scheme = _scheme;
+        }
+
+        if (Fault(context.Request) is { } refusal)
+        {
+            metrics.Refused(refusal.Type);
+            await RefusalResponse.WriteAsync(context, refusal);
+            return;
+        }
+
+        try
+        {
+            await next(context);
+        }
+        catch (SignInStoreUnavailableException) when (!context.Response.HasStarted)
+        {
+            context.Response.Clear();
+            await RefusalResponse.WriteAsync(context, IdentityRefusals.StoreUnavailable);
+        }
+    }
+
+    private static Refusal? Fault(HttpRequest request)
+    {
+        if (request.Headers.Authorization.Count > 1)
+        {
+            return IdentityRefusals.TwoCredentials;
+        }
+
+        // Parsed only if it could hold one: most queries pay a search and no allocation.
+        var query = request.QueryString.Value;
+        return !string.IsNullOrEmpty(query)
+            && (query.Contains("access_token", StringComparison.OrdinalIgnoreCase) || query.Contains('%', StringComparison.Ordinal))
+            && request.Query.ContainsKey("access_token")
+                ? IdentityRefusals.TokenInQuery
+                : null;
+    }
+}

@@ -1,0 +1,37 @@
+namespace Gateway.Identity;
+
+/// <summary>The policies that endpoints ask for.</summary>
+internal static class IdentityPolicies
+{
+    /// <summary>A user who may have a workspace, by cookie or bearer; sockets by cookie from our own origin only.</summary>
+    public const string Workspace = "gateway.workspace";
+
+    /// <summary>The operator role, by bearer only. Answers are always JSON.</summary>
+    public const string Operator = "gateway.operator";
+}
+
+internal static class IdentitySchemes
+{
+    /// <summary>Chooses among the others by the request's own credential.</summary>
+    public const string Chosen = "gateway";
+    public const string Cookie = "gateway.cookie";
+    public const string Bearer = "gateway.bearer";
+    public const string Provider = "gateway.provider";
+}
+
+/// <summary>The paths that are Identity's own.</summary>
+internal static class IdentityPaths
+{
+    public const string SignIn = "/.gateway/sign-in";
+    public const string Callback = "/.gateway/callback";
+    public const string SignOut = "/.gateway/sign-out";
+    public const string SignedOut = "/.gateway/signed-out";
+    public const string Me = "/.gateway/me";
+}
+
+/// <summary>What Identity leaves in <see cref="HttpContext.Items"/> for the request path.</summary>
+internal static class IdentityItems
+{
+    /// <summary>True when the request's <c>Authorization</c> header was ours, so the workspace must not see it.</summary>
+    public const string CredentialConsumed = "gateway.credential-consumed";
+}

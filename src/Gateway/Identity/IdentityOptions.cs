@@ -1,0 +1,86 @@
+namespace Gateway.Identity;
+
+/// <summary>Who is believed, and who may have a workspace.</summary>
+internal sealed class IdentityOptions
+{
+    public const string Section = "Identity";
+
+    /// <summary>The provider's address, below which <c>.well-known/openid-configuration</c> is found. Required.</summary>
+    public string Authority { get; set; } = "";
+
+    /// <summary>The gateway's client id at the provider. Required.</summary>
+    public string ClientId { get; set; } = "";
+
+    /// <summary>The gateway's secret at the provider; empty for a public client (PKCE is used either way).</summary>
+    public string ClientSecret { get; set; } = "";
+
+    /// <summary>The audience that bearer tokens for the gateway carry. Required.</summary>
+    public string Audience { get; set; } = "";
+
+    /// <summary>Lets <see cref="Authority"/> be http, for a provider on this machine. Defaults to false.</summary>
+    public bool AllowHttpAuthority { get; set; }
+
+    /// <summary>
+    /// The origin that browsers see, as <c>https://my-jarvis-desktop.fly.dev</c>. Needed behind a proxy that ends TLS, because requests then arrive
+    /// as http. Defaults to empty: scheme and host of each request.
+    /// </summary>
+    public string PublicUrl { get; set; } = "";
+
+    /// <summary>The claim that is the user's id. Defaults to <c>sub</c>.</summary>
+    public string UserClaim { get; set; } = "sub";
+
+    /// <summary>The claim with a user's display name. Defaults to <c>name</c>.</summary>
+    public string NameClaim { get; set; } = "name";
+
+    /// <summary>The claim with a user's roles. Defaults to <c>role</c>.</summary>
+    public string RoleClaim { get; set; } = "role";
+
+    /// <summary>The claim with a user's groups, for <c>Allow:Groups</c>. Defaults to <c>groups</c>.</summary>
+    public string GroupClaim { get; set; } = "groups";
+
+    /// <summary>The role that may use the operations listener. Defaults to <c>operator</c>.</summary>
+    public string OperatorRole { get; set; } = "operator";
+
+    /// <summary>Scopes asked for at sign-in, separated by spaces. Defaults to <c>openid profile email</c>.</summary>
+    public string Scopes { get; set; } = "openid profile email";
+
+    /// <summary>Who may have a workspace. Nobody named: the gateway does not start.</summary>
+    public AllowOptions Allow { get; set; } = new();
+
+    /// <summary>A sign-in ends after this long without use. Defaults to 12 hours.</summary>
+    public TimeSpan CookieLifetime { get; set; } = TimeSpan.FromHours(12);
+
+    /// <summary>A sign-in ends after this long, used or not. Defaults to 7 days.</summary>
+    public TimeSpan AbsoluteLifetime { get; set; } = TimeSpan.FromDays(7);
+
+    /// <summary>How long a verified sign-in is believed before Redis is asked again. Defaults to 1 minute.</summary>
+    public TimeSpan BelieveFor { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <summary>How long a verified sign-in is believed while Redis does not answer. Defaults to 10 minutes.</summary>
+    public TimeSpan TrustWithoutRedis { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How many verified sign-ins are kept in memory. Defaults to 10,000.</summary>
+    public int MaximumBelieved { get; set; } = 10_000;
+
+    /// <summary>How long the provider may take to answer the gateway. Defaults to 10 seconds.</summary>
+    public TimeSpan ProviderTimeout { get; set; } = TimeSpan.FromSeconds(10);
+}
+
+/// <summary>Each entry lets somebody in; none set lets nobody in and is a configuration fault.</summary>
+internal sealed class AllowOptions
+{
+    /// <summary>Everybody the provider signs in. Must be written out. Defaults to false.</summary>
+    public bool Everyone { get; set; }
+
+    /// <summary>User ids, exactly as in the user claim.</summary>
+    public IList<string> Users { get; set; } = [];
+
+    /// <summary>E-mail addresses, whatever their case. One the provider calls unverified does not count.</summary>
+    public IList<string> Emails { get; set; } = [];
+
+    /// <summary>The part of an e-mail address after the @, whole and whatever its case.</summary>
+    public IList<string> Domains { get; set; } = [];
+
+    /// <summary>Groups, exactly as in the group claim.</summary>
+    public IList<string> Groups { get; set; } = [];
+}

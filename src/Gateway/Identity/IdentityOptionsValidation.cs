@@ -1,0 +1,130 @@
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Identity;
+
+/// <summary>Lists every fault of the section at once, each by its key.</summary>
+internal sealed class IdentityOptionsValidation : IValidateOptions<IdentityOptions>
+{
+    public ValidateOptionsResult Validate(string? name, IdentityOptions options)
+    {
+        var faults = new List<string>();
+        CheckProvider(options, faults);
+        CheckPublicUrl(options, faults);
+        CheckClaims(options, faults);
+        CheckAllow(options.Allow, faults);
+        CheckTimes(options, faults);
+        return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
+    }
+
+    private static void CheckProvider(IdentityOptions options, List<string> faults)
+    {
+        if (!Uri.TryCreate(options.Authority, UriKind.Absolute, out var authority) || authority.Scheme is not ("http" or "https"))
+        {
+            faults.Add("Identity:Authority must be the https address of the identity provider, as https://login.example.com");
+        }
+        else if (authority.Scheme == "http" && !options.AllowHttpAuthority)
+        {
+            faults.Add("Identity:Authority is http: use https, or set Identity:AllowHttpAuthority to true for a provider on this machine");
+        }
+
+        Require(options.ClientId, "ClientId", "the gateway's client id at the provider", faults);
+        Require(options.Audience, "Audience", "the audience that access tokens for the gateway carry", faults);
+        if (!options.Scopes.Split(' ', StringSplitOptions.RemoveEmptyEntries).Contains("openid"))
+        {
+            faults.Add("Identity:Scopes must contain openid");
+        }
+    }
+
+    private static void CheckPublicUrl(IdentityOptions options, List<string> faults)
+    {
+        if (options.PublicUrl.Length == 0)
+        {
+            return;
+        }
+
+        if (!Uri.TryCreate(options.PublicUrl, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || url.PathAndQuery != "/" || url.UserInfo.Length > 0)
+        {
+            faults.Add("Identity:PublicUrl must be an origin without a path, as https://gateway.example.com, or empty");
+        }
+    }
+
+    private static void CheckClaims(IdentityOptions options, List<string> faults)
+    {
+        Require(options.UserClaim, "UserClaim", "the claim that is the user's id, usually sub", faults);
+        Require(options.NameClaim, "NameClaim", "the claim with a display name, usually name", faults);
+        Require(options.RoleClaim, "RoleClaim", "the claim with roles, usually role", faults);
+        Require(options.GroupClaim, "GroupClaim", "the claim with groups, usually groups", faults);
+        Require(options.OperatorRole, "OperatorRole", "the role of operators, usually operator", faults);
+    }
+
+    private static void CheckAllow(AllowOptions allow, List<string> faults)
+    {
+        var named = allow.Users.Count + allow.Emails.Count + allow.Domains.Count + allow.Groups.Count;
+        if (!allow.Everyone && named == 0)
+        {
+            faults.Add("Identity:Allow names nobody: list Users, Emails, Domains or Groups, or set Identity:Allow:Everyone to true");
+        }
+
+        if (allow.Everyone && named > 0)
+        {
+            faults.Add("Identity:Allow:Everyone is true beside a list that it makes meaningless: remove one of them");
+        }
+
+        CheckEntries(allow.Users, "Users", _ => true, "", faults);
+        CheckEntries(allow.Groups, "Groups", _ => true, "", faults);
+        CheckEntries(allow.Emails, "Emails", entry => entry.IndexOf('@') > 0 && !entry.EndsWith('@'), "an e-mail address", faults);
+        CheckEntries(allow.Domains, "Domains", entry => !entry.Contains('@') && !entry.Contains('*'), "a domain without @ or *, as example.com", faults);
+    }
+
+    private static void CheckEntries(IList<string> entries, string key, Func<string, bool> fits, string what, List<string> faults)
+    {
+        for (var i = 0; i < entries.Count; i++)
+        {
+            if (string.IsNullOrWhiteSpace(entries[i]))
+            {
+                faults.Add($"Identity:Allow:{key}:{i} is empty: remove it");
+            }
+            else if (!fits(entries[i]))
+            {
+                faults.Add($"Identity:Allow:{key}:{i} must be {what}");
+            }
+        }
+    }
+
+    private static void CheckTimes(IdentityOptions options, List<string> faults)
+    {
+        Positive(options.CookieLifetime, "CookieLifetime", faults);
+        Positive(options.BelieveFor, "BelieveFor", faults);
+        Positive(options.ProviderTimeout, "ProviderTimeout", faults);
+        if (options.AbsoluteLifetime < options.CookieLifetime)
+        {
+            faults.Add("Identity:AbsoluteLifetime must be at least Identity:CookieLifetime");
+        }
+
+        if (options.TrustWithoutRedis < options.BelieveFor)
+        {
+            faults.Add("Identity:TrustWithoutRedis must be at least Identity:BelieveFor");
+        }
+
+        if (options.MaximumBelieved < 1)
+        {
+            faults.Add("Identity:MaximumBelieved must be at least 1");
+        }
+    }
+
+    private static void Positive(TimeSpan value, string key, List<string> faults)
+    {
+        if (value <= TimeSpan.Zero)
+        {
+            faults.Add($"Identity:{key} must be longer than zero");
+        }
+    }
+
+    private static void Require(string value, string key, string what, List<string> faults)
+    {
+        if (string.IsNullOrWhiteSpace(value))
+        {
+            faults.Add($"Identity:{key} must be set: {what}");
+        }
+    }
+}

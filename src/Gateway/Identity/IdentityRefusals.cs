@@ -1,0 +1,54 @@
+namespace Gateway.Identity;
+
+/// <summary>Every refusal of this room, in one place.</summary>
+internal static class IdentityRefusals
+{
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(5);
+
+    public static readonly Refusal NotSignedIn = new(401, "not-signed-in", "Not signed in", "Sign in, or send a bearer token of the configured issuer.")
+    {
+        Link = (IdentityPaths.SignIn, "Sign in"),
+    };
+
+    public static readonly Refusal BadToken = new(401, "invalid-token", "The token is not valid", "The bearer token is malformed, expired, or not meant for this gateway. Get a new one.");
+
+    public static readonly Refusal NotAllowed = new(403, "not-allowed", "No workspace for this account", "You are signed in, but this account may not have a workspace here. Ask an operator, or sign in as somebody else.")
+    {
+        Link = (IdentityPaths.SignOut, "Sign out"),
+    };
+
+    public static readonly Refusal NotOperator = new(403, "not-operator", "Operators only", "The token is valid but does not carry the operator role.");
+
+    public static readonly Refusal ForeignOrigin = new(403, "foreign-origin", "Socket from another site", "A WebSocket that relies on a sign-in must come from this gateway's own pages.");
+
+    public static readonly Refusal StoreUnavailable = new(503, "sign-in-unknown", "Sign-in cannot be checked right now", "The gateway cannot look up sign-ins at the moment. You are not signed out; try again shortly.")
+    {
+        GatewayState = "unknown",
+        RetryAfter = Soon,
+    };
+
+    public static readonly Refusal ProviderUnavailable = new(503, "provider-unavailable", "Sign-in is not available right now", "The identity provider does not answer. Try again shortly.")
+    {
+        GatewayState = "unknown",
+        RetryAfter = Soon,
+    };
+
+    public static readonly Refusal SignInExpired = new(400, "sign-in-expired", "This sign-in cannot be finished", "It took too long, was used already, or was begun in another browser. Start again.")
+    {
+        Link = (IdentityPaths.SignIn, "Sign in"),
+    };
+
+    public static readonly Refusal SignInRefused = new(403, "sign-in-refused", "Sign-in refused", "The identity provider refused the sign-in, or it was cancelled.")
+    {
+        Link = (IdentityPaths.SignIn, "Try again"),
+    };
+
+    public static readonly Refusal TokenInQuery = new(400, "token-in-query", "No tokens in addresses", "Addresses end up in logs and histories. Send the token in the Authorization header.");
+
+    public static readonly Refusal TwoCredentials = new(400, "two-credentials", "More than one Authorization header", "Send exactly one Authorization header.");
+
+    public static readonly Refusal ForeignSignOut = new(403, "foreign-sign-out", "Sign-out from another site", "Another site asked to sign you out. Do it from here if you want to.")
+    {
+        Link = (IdentityPaths.SignOut, "Sign out"),
+    };
+}

@@ -1,0 +1,75 @@
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.Cookies;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.AspNetCore.Authentication.OpenIdConnect;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.Extensions.DependencyInjection.Extensions;
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Identity;
+
+/// <summary>How the room is added to the host and its endpoints mapped.</summary>
+internal static class IdentitySetup
+{
+    /// <summary>Needs an <see cref="ISignInStore"/> beside it; <see cref="AddIdentity"/> adds the one over Redis unless there is another.</summary>
+    public static IServiceCollection AddIdentity(this IServiceCollection services)
+    {
+        services.AddOptions<IdentityOptions>().BindConfiguration(IdentityOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<IdentityOptions>, IdentityOptionsValidation>();
+        services.TryAddSingleton(TimeProvider.System);
+        services.AddSingleton<AllowList>();
+        services.AddSingleton<SameOrigin>();
+        services.AddSingleton<Provider>();
+        services.AddSingleton<RequestCredential>();
+        services.AddSingleton<SignIns>();
+        services.AddSingleton<IdentityEvents>();
+        services.AddSingleton<IdentityMetrics>();
+        services.AddSingleton<IdentityAnswers>();
+        services.AddSingleton<IAuthorizationMiddlewareResultHandler>(provider => provider.GetRequiredService<IdentityAnswers>());
+        services.AddDataProtection().SetApplicationName("gateway");
+        AddSchemes(services);
+        AddPolicies(services);
+        return services;
+    }
+
+    /// <summary>Before everything that wants to know who asks.</summary>
+    public static IApplicationBuilder UseIdentity(this IApplicationBuilder app) =>
+        app.UseMiddleware<IdentityGuard>().UseAuthentication().UseAuthorization();
+
+    public static void MapIdentity(this IEndpointRouteBuilder endpoints)
+    {
+        endpoints.MapGet(IdentityPaths.SignIn, IdentityEndpoints.SignInAsync).AllowAnonymous();
+        endpoints.MapMethods(IdentityPaths.SignOut, ["GET", "POST"], IdentityEndpoints.SignOutAsync).AllowAnonymous();
+        endpoints.MapGet(IdentityPaths.SignedOut, IdentityEndpoints.SignedOutAsync).AllowAnonymous();
+        endpoints.MapGet(IdentityPaths.Me, IdentityEndpoints.MeAsync).RequireAuthorization(IdentityPolicies.Workspace);
+    }
+
+    private static void AddSchemes(IServiceCollection services)
+    {
+        services.AddAuthentication(IdentitySchemes.Chosen)
+            .AddPolicyScheme(IdentitySchemes.Chosen, null, options => options.ForwardDefaultSelector =
+                context => context.RequestServices.GetRequiredService<RequestCredential>().SchemeOf(context))
+            .AddCookie(IdentitySchemes.Cookie)
+            .AddJwtBearer(IdentitySchemes.Bearer, _ => { })
+            .AddOpenIdConnect(IdentitySchemes.Provider, _ => { });
+        services.AddSingleton<IConfigureOptions<CookieAuthenticationOptions>, CookieSetup>();
+        services.AddSingleton<IConfigureOptions<JwtBearerOptions>, BearerSetup>();
+        services.AddSingleton<IConfigureOptions<OpenIdConnectOptions>, ProviderSetup>();
+    }
+
+    private static void AddPolicies(IServiceCollection services)
+    {
+        services.AddSingleton<IAuthorizationHandler, MayHaveWorkspace>();
+        services.AddSingleton<IAuthorizationHandler, SocketFromOurOrigin>();
+        services.AddSingleton<IAuthorizationHandler, IsOperator>();
+        services.AddAuthorizationBuilder()
+            .AddPolicy(IdentityPolicies.Workspace, policy => policy
+                .RequireAuthenticatedUser()
+                .AddRequirements(new MayHaveWorkspace.Requirement(), new SocketFromOurOrigin.Requirement()))
+            .AddPolicy(IdentityPolicies.Operator, policy => policy
+                .AddAuthenticationSchemes(IdentitySchemes.Bearer)
+                .RequireAuthenticatedUser()
+                .AddRequirements(new IsOperator.Requirement()));
+    }
+}

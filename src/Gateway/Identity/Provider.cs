@@ -1,0 +1,86 @@
+using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.Protocols;
+using Microsoft.IdentityModel.Protocols.OpenIdConnect;
+
+namespace Gateway.Identity;
+
+/// <summary>
+/// What the identity provider publishes about itself (endpoints, keys), read once for sign-ins and bearers alike. Kept while the provider is away;
+/// read again when a token names a key not known.
+/// </summary>
+internal sealed partial class Provider : IDisposable
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(2);
+
+    private readonly HttpClient _client;
+    private readonly IdentityOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger<Provider> _logger;
+    private OpenIdConnectConfiguration? _last;
+    private long _failedAt;
+    private int _failing;
+
+    public Provider(IOptions<IdentityOptions> options, TimeProvider time, ILogger<Provider> logger)
+    {
+        _options = options.Value;
+        _time = time;
+        _logger = logger;
+        // A redirect of the provider's metadata or token endpoint could lead anywhere, with our client secret.
+        _client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
+        {
+            Timeout = _options.ProviderTimeout,
+            MaxResponseContentBufferSize = 1024 * 1024,
+        };
+        Configuration = new ConfigurationManager<OpenIdConnectConfiguration>(
+            _options.Authority.TrimEnd('/') + "/.well-known/openid-configuration",
+            new OpenIdConnectConfigurationRetriever(),
+            new HttpDocumentRetriever(_client) { RequireHttps = !_options.AllowHttpAuthority })
+        {
+            // Bounds how often forged key ids can make us ask.
+            RefreshInterval = TimeSpan.FromSeconds(30),
+        };
+    }
+
+    public ConfigurationManager<OpenIdConnectConfiguration> Configuration { get; }
+
+    public HttpClient Client => _client;
+
+    /// <summary>What is known of the provider, or null when it was never reached and does not answer now.</summary>
+    public async ValueTask<OpenIdConnectConfiguration?> FindAsync()
+    {
+        if (Volatile.Read(ref _failing) == 1 && _time.GetElapsedTime(Volatile.Read(ref _failedAt)) < Pause)
+        {
+            return _last;
+        }
+
+        try
+        {
+            _last = await Configuration.GetConfigurationAsync(CancellationToken.None).WaitAsync(_options.ProviderTimeout, _time);
+            Volatile.Write(ref _failing, 0);
+        }
+        catch (Exception failure) when (failure is InvalidOperationException or IOException or HttpRequestException or TimeoutException or OperationCanceledException)
+        {
+            Volatile.Write(ref _failedAt, _time.GetTimestamp());
+            if (Interlocked.Exchange(ref _failing, 1) == 0)
+            {
+                Log.ProviderUnreachable(_logger, failure.GetType().Name);
+            }
+        }
+
+        return _last;
+    }
+
+    /// <summary>Whether a token that is not validated yet says that our provider issued it. Decides who judges it, never whether it is good.</summary>
+    public bool IsIssuer(string issuer) =>
+        SameIssuer(issuer, _options.Authority) || (_last is { } known && SameIssuer(issuer, known.Issuer));
+
+    public void Dispose() => _client.Dispose();
+
+    private static bool SameIssuer(string one, string other) => one.AsSpan().TrimEnd('/').SequenceEqual(other.AsSpan().TrimEnd('/'));
+
+    private static partial class Log
+    {
+        [LoggerMessage(1001, LogLevel.Warning, "The identity provider does not answer ({Failure}); sign-ins and unknown tokens wait for it", EventName = "ProviderUnreachable")]
+        public static partial void ProviderUnreachable(ILogger logger, string failure);
+    }
+}

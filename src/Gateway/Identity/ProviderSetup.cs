@@ -1,0 +1,180 @@
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.OpenIdConnect;
+using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.Protocols.OpenIdConnect;
+
+namespace Gateway.Identity;
+
+/// <summary>Browser sign-in at the provider: authorization code flow with PKCE.</summary>
+internal sealed partial class ProviderSetup(
+    IOptions<IdentityOptions> identity,
+    Provider provider,
+    SameOrigin sameOrigin,
+    AllowList allowed,
+    ISignInStore store,
+    IdentityEvents events,
+    IdentityMetrics metrics,
+    ILogger<ProviderSetup> logger) : IConfigureNamedOptions<OpenIdConnectOptions>
+{
+    // Long enough for a second factor and a lost phone.
+    private static readonly TimeSpan SignInMayTake = TimeSpan.FromMinutes(15);
+
+    public void Configure(OpenIdConnectOptions options) => Configure(IdentitySchemes.Provider, options);
+
+    public void Configure(string? name, OpenIdConnectOptions options)
+    {
+        if (name != IdentitySchemes.Provider)
+        {
+            return;
+        }
+
+        ConfigureFlow(options);
+        ConfigureCookies(options);
+        options.Events = new OpenIdConnectEvents
+        {
+            OnRedirectToIdentityProvider = SendToProviderAsync,
+            OnRedirectToIdentityProviderForSignOut = SignOutAtProviderAsync,
+            OnTokenValidated = KeepUserAsync,
+            OnTicketReceived = FinishAsync,
+            OnRemoteFailure = RefuseAsync,
+        };
+    }
+
+    private void ConfigureFlow(OpenIdConnectOptions options)
+    {
+        var settings = identity.Value;
+        options.Authority = settings.Authority;
+        options.ConfigurationManager = provider.Configuration;
+        options.Backchannel = provider.Client;
+        options.RequireHttpsMetadata = !settings.AllowHttpAuthority;
+        options.ClientId = settings.ClientId;
+        options.ClientSecret = settings.ClientSecret.Length == 0 ? null : settings.ClientSecret;
+        options.ResponseType = OpenIdConnectResponseType.Code;
+        // The answer as a GET: a cross-site form post would need SameSite=None cookies.
+        options.ResponseMode = OpenIdConnectResponseMode.Query;
+        options.UsePkce = true;
+        options.MapInboundClaims = false;
+        options.SaveTokens = false;
+        options.UseTokenLifetime = false;
+        options.GetClaimsFromUserInfoEndpoint = false;
+        options.DisableTelemetry = true;
+        options.SignInScheme = IdentitySchemes.Cookie;
+        options.SignOutScheme = IdentitySchemes.Cookie;
+        options.CallbackPath = IdentityPaths.Callback;
+        // Their defaults lie outside /.gateway/ and would take paths away from the workspace.
+        options.SignedOutCallbackPath = "/.gateway/signed-out-callback";
+        options.RemoteSignOutPath = PathString.Empty;
+        options.AccessDeniedPath = PathString.Empty;
+        options.RemoteAuthenticationTimeout = SignInMayTake;
+        options.Scope.Clear();
+        foreach (var scope in settings.Scopes.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+        {
+            options.Scope.Add(scope);
+        }
+    }
+
+    private static void ConfigureCookies(OpenIdConnectOptions options)
+    {
+        Configure(options.CorrelationCookie, IdentityCookies.Correlation);
+        Configure(options.NonceCookie, IdentityCookies.Nonce);
+        options.ProtocolValidator.NonceLifetime = SignInMayTake;
+
+        static void Configure(CookieBuilder cookie, string name)
+        {
+            cookie.Name = name;
+            // At the root, so that abandoned ones are seen, and forgotten, when the next sign-in begins.
+            cookie.Path = "/";
+            cookie.HttpOnly = true;
+            cookie.SameSite = SameSiteMode.Lax;
+            cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
+            cookie.Expiration = SignInMayTake;
+            cookie.IsEssential = true;
+        }
+    }
+
+    private Task SendToProviderAsync(RedirectContext context)
+    {
+        context.ProtocolMessage.RedirectUri = sameOrigin.OriginOf(context.Request) + IdentityPaths.Callback;
+        return Task.CompletedTask;
+    }
+
+    private Task SignOutAtProviderAsync(RedirectContext context)
+    {
+        context.ProtocolMessage.PostLogoutRedirectUri = sameOrigin.OriginOf(context.Request) + IdentityPaths.SignedOut;
+        context.ProtocolMessage.ClientId = identity.Value.ClientId;
+        context.ProtocolMessage.IdTokenHint = context.Properties.Items.TryGetValue(OpenIdConnectParameterNames.IdToken, out var hint) ? hint : null;
+        // The page it comes back to needs no state.
+        context.Properties.Items.Clear();
+        return Task.CompletedTask;
+    }
+
+    private Task KeepUserAsync(TokenValidatedContext context)
+    {
+        if (UserClaims.From(context.Principal!, identity.Value, IdentitySchemes.Cookie) is not { } user)
+        {
+            context.Fail("The identity token names no user.");
+            return Task.CompletedTask;
+        }
+
+        context.Principal = user;
+        // Of the tokens only this one is kept: providers ask for it at sign-out.
+        if (context.TokenEndpointResponse?.IdToken is { } idToken)
+        {
+            context.Properties!.StoreTokens([new AuthenticationToken { Name = OpenIdConnectParameterNames.IdToken, Value = idToken }]);
+        }
+
+        return Task.CompletedTask;
+    }
+
+    private async Task FinishAsync(TicketReceivedContext context)
+    {
+        if (!await store.IsReachableAsync())
+        {
+            context.HandleResponse();
+            await AnswerAsync(context.HttpContext, IdentityRefusals.StoreUnavailable);
+            return;
+        }
+
+        context.ReturnUri = ReturnPath.Local(context.ReturnUri);
+        metrics.SignedIn();
+        var user = context.Principal!.GetUserId();
+        Log.SignedIn(logger, user);
+        if (allowed.Allows(context.Principal!))
+        {
+            events.SignedIn?.Invoke(user);
+        }
+    }
+
+    private Task RefuseAsync(RemoteFailureContext context)
+    {
+        context.HandleResponse();
+        var refusal = RefusalOf(context);
+        Log.SignInFailed(logger, refusal.Type, context.Failure?.GetType().Name ?? "none");
+        return AnswerAsync(context.HttpContext, refusal);
+    }
+
+    private static Refusal RefusalOf(RemoteFailureContext context) => context.Failure switch
+    {
+        HttpRequestException or TimeoutException or OperationCanceledException or IOException => IdentityRefusals.ProviderUnavailable,
+        InvalidOperationException { InnerException: not null } => IdentityRefusals.ProviderUnavailable,
+        SignInStoreUnavailableException => IdentityRefusals.StoreUnavailable,
+        // The provider said no itself; what it said is not repeated, because anybody can write it into the address.
+        _ when context.Request.Query.ContainsKey("error") => IdentityRefusals.SignInRefused,
+        _ => IdentityRefusals.SignInExpired,
+    };
+
+    private Task AnswerAsync(HttpContext context, Refusal refusal)
+    {
+        metrics.SignInFailed(refusal.Type);
+        return RefusalResponse.WriteAsync(context, refusal);
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(1003, LogLevel.Information, "{User} signed in", EventName = "SignedIn")]
+        public static partial void SignedIn(ILogger logger, UserId user);
+
+        [LoggerMessage(1004, LogLevel.Information, "A sign-in was refused: {Reason} ({Failure})", EventName = "SignInRefused")]
+        public static partial void SignInFailed(ILogger logger, string reason, string failure);
+    }
+}

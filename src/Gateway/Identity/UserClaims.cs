@@ -1,0 +1,73 @@
+using System.Globalization;
+using System.Security.Claims;
+
+namespace Gateway.Identity;
+
+/// <summary>
+/// The few claims the gateway keeps, under names of its own. The principal is made anew from a validated token, so a token cannot bring one of
+/// these names with it, and what is stored per sign-in stays small.
+/// </summary>
+internal static class UserClaims
+{
+    public const string User = "gateway.user";
+    public const string Name = "gateway.name";
+    public const string Email = "gateway.email";
+    public const string Group = "gateway.group";
+    public const string Role = "gateway.role";
+    public const string Expires = "gateway.expires";
+
+    private const int MaximumUserLength = 255;
+    private const int MaximumPerKind = 200;
+
+    /// <summary>The user whom a validated token speaks of, or null when it names none we could use.</summary>
+    public static ClaimsPrincipal? From(ClaimsPrincipal token, IdentityOptions options, string scheme)
+    {
+        var ids = token.FindAll(options.UserClaim).Select(claim => claim.Value).Distinct(StringComparer.Ordinal).ToList();
+        if (ids.Count != 1 || !IsUsable(ids[0]))
+        {
+            return null;
+        }
+
+        var claims = new List<Claim> { new(User, ids[0]) };
+        Copy(token, options.NameClaim, Name, 1, claims);
+        Copy(token, options.GroupClaim, Group, MaximumPerKind, claims);
+        Copy(token, options.RoleClaim, Role, MaximumPerKind, claims);
+        Copy(token, "exp", Expires, 1, claims);
+        // Absent is believed, because several providers never say; what the provider itself calls unverified is not.
+        if (!string.Equals(token.FindFirst("email_verified")?.Value, "false", StringComparison.OrdinalIgnoreCase))
+        {
+            Copy(token, "email", Email, 1, claims);
+        }
+
+        return new ClaimsPrincipal(new ClaimsIdentity(claims, scheme, Name, Role));
+    }
+
+    public static bool TryGetUserId(this ClaimsPrincipal principal, out UserId user)
+    {
+        var value = principal.FindFirst(User)?.Value;
+        user = new UserId(value ?? "");
+        return value is not null && principal.Identity?.IsAuthenticated == true;
+    }
+
+    /// <summary>The authenticated user. Only where a policy of Identity already held.</summary>
+    public static UserId GetUserId(this ClaimsPrincipal principal) =>
+        principal.TryGetUserId(out var user) ? user : throw new InvalidOperationException("The request is not authenticated.");
+
+    /// <summary>When the bearer token ends; null for a cookie.</summary>
+    public static DateTimeOffset? GetExpiry(this ClaimsPrincipal principal) =>
+        principal.Identity?.AuthenticationType == IdentitySchemes.Bearer
+        && long.TryParse(principal.FindFirst(Expires)?.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+            ? DateTimeOffset.FromUnixTimeSeconds(seconds)
+            : null;
+
+    // A control character would travel on into headers, names and logs.
+    private static bool IsUsable(string id) => id.Length is > 0 and <= MaximumUserLength && !id.Any(char.IsControl);
+
+    private static void Copy(ClaimsPrincipal token, string from, string to, int most, List<Claim> claims)
+    {
+        foreach (var claim in token.FindAll(from).Take(most))
+        {
+            claims.Add(new Claim(to, claim.Value));
+        }
+    }
+}

@@ -1,0 +1,97 @@
+using Gateway.Sessions;
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Operations;
+
+/// <summary><c>/api/routes</c>, for operators.</summary>
+internal static partial class RouteEndpoints
+{
+    private static readonly Refusal NoSuchRoute = new(404, "no-such-route", "No such route", "No user with this id has a session.");
+
+    private static readonly Refusal MapUnavailable = new(503, "session-map-unavailable", "The session map does not answer", "Redis does not answer. Try again shortly.")
+    {
+        GatewayState = "unknown",
+        RetryAfter = TimeSpan.FromSeconds(5),
+    };
+
+    public static Task ListAsync(HttpContext context, RouteListing listing, IOptions<OperationsOptions> options) => AnswerAsync(context, async () =>
+    {
+        var (query, fault) = RouteQuery.Parse(context.Request.Query, options.Value);
+        if (query is null)
+        {
+            await RefuseAsync(context, new Refusal(400, "bad-query", "The query cannot be read", fault!));
+            return;
+        }
+
+        var list = await listing.ListAsync(query, context.RequestAborted);
+        context.Response.Headers.CacheControl = "no-store";
+        await context.Response.WriteAsJsonAsync(list, RouteJson.Default.RouteList);
+    });
+
+    public static Task GetAsync(HttpContext context, string id, RouteListing listing) => AnswerAsync(context, async () =>
+    {
+        if (await FindAsync(id, listing, context.RequestAborted) is not { } found)
+        {
+            await RefuseAsync(context, NoSuchRoute);
+            return;
+        }
+
+        var response = context.Response;
+        response.Headers.ETag = found.Route.ETag;
+        response.Headers.CacheControl = "no-cache";
+        if (context.Request.Headers.IfNoneMatch == found.Route.ETag)
+        {
+            response.StatusCode = StatusCodes.Status304NotModified;
+            return;
+        }
+
+        await response.WriteAsJsonAsync(found.Route.WithDetail(found.Session, found.Machine), RouteJson.Default.RouteView);
+    });
+
+    public static Task WakeAsync(HttpContext context, string id, RouteListing listing, RouteSources sources, ILogger<RouteListing> logger) => AnswerAsync(context, async () =>
+    {
+        if (await FindAsync(id, listing, context.RequestAborted) is not { } found)
+        {
+            await RefuseAsync(context, NoSuchRoute);
+            return;
+        }
+
+        if (found.Session is not { State: SessionState.Assigned, Machine: not null })
+        {
+            await RefuseAsync(context, new Refusal(409, "no-machine-yet", "No machine to wake", "The session has no machine assigned yet.") { GatewayState = found.Route.State });
+            return;
+        }
+
+        Log.WakeAsked(logger, id);
+        sources.Wake(found.Session);
+        context.Response.StatusCode = StatusCodes.Status202Accepted;
+        context.Response.Headers.Location = "/api/routes/" + found.Route.Id;
+        await context.Response.WriteAsJsonAsync(found.Route, RouteJson.Default.RouteView);
+    });
+
+    public static Task NotFoundAsync(HttpContext context) =>
+        RefuseAsync(context, new Refusal(404, "not-found", "Not found", "The operations listener has nothing here."));
+
+    private static async Task<FoundRoute?> FindAsync(string id, RouteListing listing, CancellationToken cancellationToken) =>
+        RouteId.TryParse(id, out var user) ? await listing.FindAsync(user.Value, cancellationToken) : null;
+
+    private static async Task AnswerAsync(HttpContext context, Func<Task> answer)
+    {
+        try
+        {
+            await answer();
+        }
+        catch (SessionMapUnavailableException)
+        {
+            await RefuseAsync(context, MapUnavailable);
+        }
+    }
+
+    private static Task RefuseAsync(HttpContext context, Refusal refusal) => RefusalResponse.WriteAsync(context, refusal, ClientKind.Program);
+
+    private static partial class Log
+    {
+        [LoggerMessage(9001, LogLevel.Information, "An operator asked to wake the machine of route {Route}", EventName = "WakeAsked")]
+        public static partial void WakeAsked(ILogger logger, string route);
+    }
+}

@@ -1,0 +1,171 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net;
+using Gateway.Identity;
+using Gateway.Operations;
+using Gateway.Sessions;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Gateway.FunctionalTests.Identity;
+
+/// <summary>The rooms Identity and Operations in a real Kestrel, with a catch-all where the workspace would be: it tells what it saw.</summary>
+internal sealed class GatewayHost : IAsyncDisposable
+{
+    private GatewayHost(WebApplication app, TestAuthority authority, MemorySignInStore store, MemorySessions sessions)
+    {
+        App = app;
+        Authority = authority;
+        Store = store;
+        Sessions = sessions;
+    }
+
+    public WebApplication App { get; }
+
+    public TestAuthority Authority { get; }
+
+    public MemorySignInStore Store { get; }
+
+    public MemorySessions Sessions { get; }
+
+    public ConcurrentQueue<UserId> SignedIn { get; } = new();
+
+    public Uri PublicUrl { get; private set; } = null!;
+
+    public Uri OperationsUrl { get; private set; } = null!;
+
+    public static async Task<GatewayHost> StartAsync(Dictionary<string, string?>? settings = null)
+    {
+        var authority = await TestAuthority.StartAsync();
+        var store = new MemorySignInStore();
+        var sessions = new MemorySessions();
+        var host = new GatewayHost(Build(authority, store, sessions, settings ?? []), authority, store, sessions);
+        host.App.Services.GetRequiredService<IdentityEvents>().SignedIn = host.SignedIn.Enqueue;
+        await host.App.StartAsync();
+        var operations = host.App.Services.GetRequiredService<OperationsListener>().Port!.Value;
+        host.PublicUrl = new Uri("http://127.0.0.1:" + PublicPort(host.App).ToString(CultureInfo.InvariantCulture));
+        host.OperationsUrl = new Uri("http://127.0.0.1:" + operations.ToString(CultureInfo.InvariantCulture));
+        return host;
+    }
+
+    public static WebApplication Build(TestAuthority authority, MemorySignInStore store, MemorySessions sessions, Dictionary<string, string?> settings)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.Configuration.Sources.Clear();
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["Identity:Authority"] = authority.Url,
+            ["Identity:ClientId"] = TestAuthority.ClientId,
+            ["Identity:ClientSecret"] = TestAuthority.ClientSecret,
+            ["Identity:Audience"] = TestAuthority.Audience,
+            ["Identity:AllowHttpAuthority"] = "true",
+            ["Identity:Allow:Users:0"] = "alice",
+            ["Operations:Listen"] = "http://127.0.0.1:0",
+        });
+        builder.Configuration.AddInMemoryCollection(settings);
+        builder.Services.AddRouting();
+        builder.Services.AddSingleton<ISignInStore>(store);
+        builder.Services.AddSingleton<ISessionMap>(sessions);
+        builder.Services.AddSingleton(new RouteSources { ListAsync = sessions.ListAsync, Wake = sessions.Woken.Enqueue });
+        builder.Services.AddIdentity();
+        builder.Services.AddOperations();
+        builder.Services.AddDataProtection().UseEphemeralDataProtectionProvider();
+        builder.Services.AddSingleton<PublicListener>();
+        builder.Services.AddSingleton<Microsoft.Extensions.Options.IConfigureOptions<KestrelServerOptions>>(provider => provider.GetRequiredService<PublicListener>());
+        var app = builder.Build();
+        app.UseRouting();
+        app.UseIdentity();
+        app.MapIdentity();
+        app.MapOperations();
+        app.Map("/{**path}", EchoAsync).RequireAuthorization(IdentityPolicies.Workspace);
+        return app;
+    }
+
+    public Browser NewBrowser() => new(PublicUrl);
+
+    public HttpClient NewProgram(string? token = null, Uri? to = null)
+    {
+        var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false }) { BaseAddress = to ?? PublicUrl, Timeout = TimeSpan.FromSeconds(30) };
+        if (token is not null)
+        {
+            client.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", "Bearer " + token);
+        }
+
+        return client;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await App.StopAsync(new CancellationToken(canceled: true));
+        await App.DisposeAsync();
+        await Authority.DisposeAsync();
+    }
+
+    private static int PublicPort(WebApplication app) => app.Services.GetRequiredService<PublicListener>().Port;
+
+    private static Task EchoAsync(HttpContext context)
+    {
+        context.Response.Headers["X-User"] = context.User.GetUserId().Value;
+        context.Response.Headers["X-Consumed"] = context.Items.ContainsKey(IdentityItems.CredentialConsumed).ToString();
+        return context.Response.WriteAsync("workspace of " + context.User.GetUserId().Value);
+    }
+
+    private sealed class PublicListener : Microsoft.Extensions.Options.IConfigureOptions<KestrelServerOptions>
+    {
+        private ListenOptions? _bound;
+
+        public int Port => _bound!.IPEndPoint!.Port;
+
+        public void Configure(KestrelServerOptions options) => options.Listen(IPAddress.Loopback, 0, listen => _bound = listen);
+    }
+}
+
+/// <summary>Sign-ins in memory; can be made unreachable.</summary>
+internal sealed class MemorySignInStore : ISignInStore
+{
+    private readonly ConcurrentDictionary<string, byte[]> _signIns = new();
+    private int _reads;
+
+    public bool Reachable { get; set; } = true;
+
+    public int Count => _signIns.Count;
+
+    public int Reads => Volatile.Read(ref _reads);
+
+    public Task WriteAsync(string handle, UserId user, byte[] signIn, TimeSpan lifetime)
+    {
+        ThrowIfAway();
+        _signIns[handle] = signIn;
+        return Task.CompletedTask;
+    }
+
+    public Task<byte[]?> ReadAsync(string handle)
+    {
+        Interlocked.Increment(ref _reads);
+        ThrowIfAway();
+        return Task.FromResult(_signIns.GetValueOrDefault(handle));
+    }
+
+    public Task RemoveAsync(string handle)
+    {
+        ThrowIfAway();
+        _signIns.TryRemove(handle, out _);
+        return Task.CompletedTask;
+    }
+
+    public Task<bool> IsReachableAsync() => Task.FromResult(Reachable);
+
+    private void ThrowIfAway()
+    {
+        if (!Reachable)
+        {
+            throw new SignInStoreUnavailableException("away");
+        }
+    }
+}

@@ -1,0 +1,176 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+using Microsoft.IdentityModel.JsonWebTokens;
+using Microsoft.IdentityModel.Tokens;
+
+namespace Gateway.FunctionalTests.Identity;
+
+/// <summary>A small OpenID provider on a real port: it signs in whoever it is told to, checks PKCE, the secret and that a code is used once, and forges on demand.</summary>
+internal sealed class TestAuthority : IAsyncDisposable
+{
+    public const string ClientId = "gateway";
+    public const string ClientSecret = "fake-secret-for-tests";
+    public const string Audience = "gateway-api";
+
+    private readonly WebApplication _app;
+    private readonly ConcurrentDictionary<string, Grant> _grants = new();
+    private readonly RSA _rsa = RSA.Create(2048);
+
+    private TestAuthority(WebApplication app)
+    {
+        _app = app;
+        Key = new RsaSecurityKey(_rsa) { KeyId = "key-1" };
+    }
+
+    public string Url { get; private set; } = "";
+
+    public RsaSecurityKey Key { get; }
+
+    /// <summary>Who signs in next, with further claims.</summary>
+    public Dictionary<string, object> Person { get; } = new() { ["sub"] = "alice" };
+
+    /// <summary>The token endpoint answers 503.</summary>
+    public bool TokenEndpointIsDown { get; set; }
+
+    /// <summary>The nonce is replaced by another.</summary>
+    public bool WrongNonce { get; set; }
+
+    public int EndedSessions { get; private set; }
+
+    public string? LastIdTokenHint { get; private set; }
+
+    public static async Task<TestAuthority> StartAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
+        var app = builder.Build();
+        var authority = new TestAuthority(app);
+        app.MapGet("/.well-known/openid-configuration", authority.Discovery);
+        app.MapGet("/jwks", authority.Jwks);
+        app.MapGet("/authorize", authority.Authorize);
+        app.MapPost("/token", authority.TokenAsync);
+        app.MapGet("/end-session", authority.EndSession);
+        await app.StartAsync();
+        authority.Url = app.Urls.Single();
+        return authority;
+    }
+
+    /// <summary>An access token as a program would get it; each part can be made wrong.</summary>
+    public string AccessToken(
+        string user = "alice",
+        string? issuer = null,
+        string audience = Audience,
+        TimeSpan? endsIn = null,
+        SigningCredentials? signing = null,
+        Dictionary<string, object>? claims = null)
+    {
+        var all = new Dictionary<string, object>(claims ?? []) { ["sub"] = user };
+        return Token(all, issuer ?? Url, audience, endsIn ?? TimeSpan.FromMinutes(10), signing ?? Signing);
+    }
+
+    private SigningCredentials Signing => new(Key, SecurityAlgorithms.RsaSha256);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _app.StopAsync(new CancellationToken(canceled: true));
+        await _app.DisposeAsync();
+        _rsa.Dispose();
+    }
+
+    private static string Token(Dictionary<string, object> claims, string issuer, string audience, TimeSpan endsIn, SigningCredentials signing)
+    {
+        var ends = TimeProvider.System.GetUtcNow().UtcDateTime + endsIn;
+        return new JsonWebTokenHandler { SetDefaultTimesOnTokenCreation = false }.CreateToken(new SecurityTokenDescriptor
+        {
+            Issuer = issuer,
+            Audience = audience,
+            Claims = claims,
+            Expires = ends,
+            NotBefore = ends - TimeSpan.FromHours(1),
+            IssuedAt = ends - TimeSpan.FromHours(1),
+            SigningCredentials = signing,
+        });
+    }
+
+    private IResult Discovery() => Results.Json(new Dictionary<string, object>
+    {
+        ["issuer"] = Url,
+        ["authorization_endpoint"] = Url + "/authorize",
+        ["token_endpoint"] = Url + "/token",
+        ["jwks_uri"] = Url + "/jwks",
+        ["end_session_endpoint"] = Url + "/end-session",
+        ["response_types_supported"] = new[] { "code" },
+        ["subject_types_supported"] = new[] { "public" },
+        ["id_token_signing_alg_values_supported"] = new[] { "RS256" },
+    });
+
+    private IResult Jwks()
+    {
+        var key = _rsa.ExportParameters(includePrivateParameters: false);
+        return Results.Json(new
+        {
+            keys = new[] { new { kty = "RSA", use = "sig", alg = "RS256", kid = Key.KeyId, n = Base64UrlEncoder.Encode(key.Modulus), e = Base64UrlEncoder.Encode(key.Exponent) } },
+        });
+    }
+
+    private IResult Authorize(HttpRequest request)
+    {
+        var query = request.Query;
+        if (query["client_id"] != ClientId || query["code_challenge_method"] != "S256" || query["response_type"] != "code")
+        {
+            return Results.BadRequest("not a code request with PKCE");
+        }
+
+        var code = Convert.ToHexString(RandomNumberGenerator.GetBytes(16));
+        _grants[code] = new Grant(query["code_challenge"]!, query["nonce"], query["redirect_uri"]!, new Dictionary<string, object>(Person));
+        return Results.Redirect($"{query["redirect_uri"]}?code={code}&state={Uri.EscapeDataString(query["state"]!)}");
+    }
+
+    private async Task<IResult> TokenAsync(HttpRequest request)
+    {
+        if (TokenEndpointIsDown)
+        {
+            return Results.StatusCode(503);
+        }
+
+        var form = await request.ReadFormAsync();
+        if (!_grants.TryRemove(form["code"].ToString(), out var grant)
+            || form["client_id"] != ClientId
+            || form["client_secret"] != ClientSecret
+            || form["redirect_uri"] != grant.RedirectUri
+            || Base64UrlEncoder.Encode(SHA256.HashData(Encoding.ASCII.GetBytes(form["code_verifier"].ToString()))) != grant.Challenge)
+        {
+            return Results.Json(new { error = "invalid_grant" }, statusCode: 400);
+        }
+
+        var claims = new Dictionary<string, object>(grant.Person);
+        if (grant.Nonce is not null)
+        {
+            claims["nonce"] = WrongNonce ? "another" : grant.Nonce;
+        }
+
+        return Results.Json(new
+        {
+            access_token = "fake-access-token",
+            token_type = "Bearer",
+            expires_in = 600,
+            id_token = Token(claims, Url, ClientId, TimeSpan.FromMinutes(10), Signing),
+        });
+    }
+
+    private IResult EndSession(HttpRequest request)
+    {
+        EndedSessions++;
+        LastIdTokenHint = request.Query["id_token_hint"];
+        return Results.Redirect(request.Query["post_logout_redirect_uri"]!);
+    }
+
+    private sealed record Grant(string Challenge, string? Nonce, string RedirectUri, Dictionary<string, object> Person);
+}
