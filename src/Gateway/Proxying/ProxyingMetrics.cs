@@ -1,0 +1,39 @@
+using System.Diagnostics.Metrics;
+using Gateway.Proxying.Sockets;
+
+namespace Gateway.Proxying;
+
+/// <summary>What forwarding knows.</summary>
+internal sealed class ProxyingMetrics
+{
+    private readonly Counter<long> _forwards;
+    private readonly Counter<long> _steering;
+
+    public ProxyingMetrics(IMeterFactory meters, OpenSockets sockets)
+    {
+        var meter = meters.Create(GatewayTelemetry.MeterName);
+        _forwards = meter.CreateCounter<long>("gateway.forwards", "{request}", "Requests and sockets forwarded, by outcome.");
+        _steering = meter.CreateCounter<long>("gateway.steering.stripped", "{answer}", "Answers of workspaces that tried to steer the platform's proxy.");
+        meter.CreateObservableUpDownCounter("gateway.websockets.open", () => sockets.Count, "{socket}", "Sockets open.");
+    }
+
+    public void Forwarded(ForwardOutcome outcome)
+    {
+        if (_forwards.Enabled)
+        {
+            _forwards.Add(1, new KeyValuePair<string, object?>("outcome", NameOf(outcome)));
+        }
+    }
+
+    public void SteeringStripped() => _steering.Add(1);
+
+    private static string NameOf(ForwardOutcome outcome) => outcome switch
+    {
+        ForwardOutcome.Completed => "completed",
+        ForwardOutcome.NeverReached => "never_reached",
+        ForwardOutcome.Failed => "failed",
+        ForwardOutcome.Silent => "silent",
+        ForwardOutcome.ClientLeft => "client_left",
+        _ => "drained",
+    };
+}

@@ -1,0 +1,80 @@
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Proxying;
+
+/// <summary>Section <c>Proxying</c>: the public listener and how requests are forwarded.</summary>
+internal sealed class ProxyingOptions
+{
+    public const string Section = "Proxying";
+
+    /// <summary>Where the public listens, HTTP/1.1. IPv4 only on Fly: its proxy arrives there, and neighbours on the private network do not.</summary>
+    public string Listen { get; set; } = "http://0.0.0.0:8080";
+
+    /// <summary>The same over cleartext HTTP/2, which needs a port of its own. Empty: off.</summary>
+    public string ListenHttp2 { get; set; } = "";
+
+    /// <summary>The port on which every workspace listens. 1 to 65535.</summary>
+    public int WorkspacePort { get; set; } = 10000;
+
+    /// <summary>How long one connect to a machine may take. Machines are on the same private network, so 1 s is long.</summary>
+    public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(1);
+
+    /// <summary>How long a plain answer may be silent. Sockets may be silent for ever.</summary>
+    public TimeSpan AnswerSilence { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Other limits for some paths, by the beginning of the path; the longest that fits counts.</summary>
+    public Dictionary<string, TimeSpan> AnswerSilenceByPath { get; set; } = [];
+
+    /// <summary>After this much silence a WebSocket's client gets a Ping. Zero: never.</summary>
+    public TimeSpan SocketPingAfter { get; set; } = TimeSpan.FromSeconds(25);
+
+    /// <summary>How long an unused connection to a machine is kept. Shorter than a machine's idle time.</summary>
+    public TimeSpan KeepConnections { get; set; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Silence allowed on the path asked for.</summary>
+    public TimeSpan AnswerSilenceOf(string path)
+    {
+        var silence = AnswerSilence;
+        var longest = -1;
+        foreach (var (prefix, limit) in AnswerSilenceByPath)
+        {
+            if (prefix.Length > longest && path.StartsWith(prefix, StringComparison.Ordinal))
+            {
+                (silence, longest) = (limit, prefix.Length);
+            }
+        }
+
+        return silence;
+    }
+}
+
+/// <summary>Every fault of the section at once, each by its key.</summary>
+internal sealed class ProxyingOptionsValidation : IValidateOptions<ProxyingOptions>
+{
+    public ValidateOptionsResult Validate(string? name, ProxyingOptions options)
+    {
+        var faults = new List<string>();
+        Check(Listener.TryParse(options.Listen, out _), "Proxying:Listen must be an address such as http://0.0.0.0:8080.");
+        Check(options.ListenHttp2.Length == 0 || Listener.TryParse(options.ListenHttp2, out _), "Proxying:ListenHttp2 must be empty or an address such as http://0.0.0.0:8082.");
+        Check(options.WorkspacePort is > 0 and <= 65535, "Proxying:WorkspacePort must be between 1 and 65535.");
+        Check(options.ConnectTimeout > TimeSpan.Zero && options.ConnectTimeout <= TimeSpan.FromSeconds(30), "Proxying:ConnectTimeout must be between 0 and 00:00:30.");
+        Check(options.AnswerSilence > TimeSpan.Zero, "Proxying:AnswerSilence must be positive, such as 00:10:00.");
+        foreach (var (prefix, limit) in options.AnswerSilenceByPath)
+        {
+            Check(prefix.StartsWith('/'), $"Proxying:AnswerSilenceByPath:{prefix} must be named after a path that begins with a slash.");
+            Check(limit > TimeSpan.Zero, $"Proxying:AnswerSilenceByPath:{prefix} must be positive.");
+        }
+
+        Check(options.SocketPingAfter >= TimeSpan.Zero, "Proxying:SocketPingAfter must not be negative; 00:00:00 switches it off.");
+        Check(options.KeepConnections > TimeSpan.Zero, "Proxying:KeepConnections must be positive.");
+        return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
+
+        void Check(bool holds, string fault)
+        {
+            if (!holds)
+            {
+                faults.Add(fault);
+            }
+        }
+    }
+}

@@ -1,0 +1,51 @@
+using Gateway.Proxying.Sockets;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Proxying;
+
+internal static class ProxyingSetup
+{
+    /// <summary>Needs an <see cref="OwnCookies"/> from the host.</summary>
+    public static IServiceCollection AddProxying(this IServiceCollection services)
+    {
+        services.AddOptions<ProxyingOptions>().BindConfiguration(ProxyingOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<ProxyingOptions>, ProxyingOptionsValidation>();
+        services.AddHttpForwarder();
+        services.AddSingleton<WorkspaceConnections>();
+        services.AddSingleton<WorkspaceTransforms>();
+        services.AddSingleton<WorkspaceForwarder>();
+        services.AddSingleton<ProxyingMetrics>();
+        services.AddSingleton<OpenSockets>();
+        services.AddHostedService(static provider => provider.GetRequiredService<OpenSockets>());
+        services.AddSingleton<IConfigureOptions<KestrelServerOptions>, PublicListener>();
+        return services;
+    }
+}
+
+/// <summary>The public listeners and what one connection of a stranger may cost.</summary>
+internal sealed class PublicListener(IOptions<ProxyingOptions> options) : IConfigureOptions<KestrelServerOptions>
+{
+    public void Configure(KestrelServerOptions kestrel)
+    {
+        kestrel.AddServerHeader = false;
+        kestrel.Limits.MaxRequestBodySize = null;
+        // A slow upload or download is the workspace's affair; a slow head is ours.
+        kestrel.Limits.MinRequestBodyDataRate = null;
+        kestrel.Limits.MinResponseDataRate = null;
+        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+        // What the transport reads of a body before anybody asked for it: this is what a held upload costs.
+        kestrel.Limits.MaxRequestBufferSize = 64 * 1024;
+        kestrel.Limits.Http2.InitialStreamWindowSize = 96 * 1024;
+        kestrel.Limits.Http2.InitialConnectionWindowSize = 256 * 1024;
+        if (Listener.TryParse(options.Value.Listen, out var listener))
+        {
+            listener.Bind(kestrel, HttpProtocols.Http1);
+        }
+
+        if (Listener.TryParse(options.Value.ListenHttp2, out var http2))
+        {
+            http2.Bind(kestrel, HttpProtocols.Http2);
+        }
+    }
+}

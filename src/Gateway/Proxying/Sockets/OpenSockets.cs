@@ -1,0 +1,122 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Proxying.Sockets;
+
+/// <summary>The sockets open through this replica: to be found by machine or user when they must end, and pinged when they are silent.</summary>
+internal sealed class OpenSockets(IOptions<ProxyingOptions> options, TimeProvider time) : BackgroundService
+{
+    /// <summary>How long a peer has to answer a Close before the connection is cut.</summary>
+    private static readonly TimeSpan EchoLimit = TimeSpan.FromSeconds(2);
+
+    private readonly ConcurrentDictionary<OpenSocket, byte> _sockets = new();
+
+    public int Count => _sockets.Count;
+
+    public void Add(OpenSocket socket) => _sockets.TryAdd(socket, 0);
+
+    public void Remove(OpenSocket socket)
+    {
+        _sockets.TryRemove(socket, out _);
+        socket.Stream.End();
+    }
+
+    /// <summary>Closes every socket of the machine; answers when all have ended or were cut.</summary>
+    public Task CloseMachineAsync(MachineId machine, ushort code, string reason) => CloseAsync(socket => socket.Machine == machine, code, reason);
+
+    public Task CloseUserAsync(UserId user, ushort code, string reason) => CloseAsync(socket => socket.User == user, code, reason);
+
+    /// <summary>Closes all, spread over <paramref name="spread"/>, so that their clients do not all come back at once.</summary>
+    public async Task CloseAllAsync(ushort code, string reason, TimeSpan spread)
+    {
+        var all = _sockets.Keys.ToList();
+        var closing = new List<Task>(all.Count);
+        for (var i = 0; i < all.Count; i++)
+        {
+            closing.Add(CloseAsync(all[i], code, reason));
+            if (i + 1 < all.Count && spread > TimeSpan.Zero)
+            {
+                await Task.Delay(spread / all.Count, time);
+            }
+        }
+
+        await Task.WhenAll(closing);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var after = options.Value.SocketPingAfter;
+        if (after == TimeSpan.Zero)
+        {
+            return;
+        }
+
+        using var timer = new PeriodicTimer(after / 5, time);
+        while (await timer.WaitForNextTickAsync(stoppingToken))
+        {
+            foreach (var socket in _sockets.Keys)
+            {
+                await LookAfterAsync(socket, after, stoppingToken);
+            }
+        }
+    }
+
+    /// <summary>Pings a silent client; one that answered neither of two Pings is gone, and its visit must end.</summary>
+    private static async Task LookAfterAsync(OpenSocket socket, TimeSpan after, CancellationToken cancellationToken)
+    {
+        if (!socket.Stream.IsWebSocket)
+        {
+            return;
+        }
+
+        if (socket.Pings >= 2 && socket.Stream.SilenceOfClient > after * 2)
+        {
+            socket.Cut();
+        }
+        else if (socket.Stream.Silence >= after)
+        {
+            socket.Pings = socket.Stream.SilenceOfClient < after ? 1 : socket.Pings + 1;
+            using var bound = new CancellationTokenSource(EchoLimit);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(bound.Token, cancellationToken);
+            try
+            {
+                await socket.Stream.PingAsync(either.Token);
+            }
+            catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+            {
+                // Its transport takes nothing any more; the next rounds count on.
+            }
+        }
+    }
+
+    private Task CloseAsync(Func<OpenSocket, bool> which, ushort code, string reason) =>
+        Task.WhenAll(_sockets.Keys.Where(which).Select(socket => CloseAsync(socket, code, reason)));
+
+    private async Task CloseAsync(OpenSocket socket, ushort code, string reason)
+    {
+        if (await socket.Stream.CloseAsync(code, reason, EchoLimit))
+        {
+            await Task.WhenAny(socket.Stream.Ended, Task.Delay(EchoLimit, time));
+        }
+
+        if (!socket.Stream.Ended.IsCompleted)
+        {
+            socket.Cut();
+        }
+    }
+}
+
+/// <summary>One open socket. <see cref="Pings"/> is written by the one loop that pings.</summary>
+internal sealed class OpenSocket(MachineId machine, UserId user, SocketStream stream, HttpContext context)
+{
+    public MachineId Machine => machine;
+
+    public UserId User => user;
+
+    public SocketStream Stream => stream;
+
+    public int Pings { get; set; }
+
+    /// <summary>Ends the connection without a word.</summary>
+    public void Cut() => context.Abort();
+}

@@ -1,0 +1,107 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Proxying;
+
+/// <summary>
+/// The connections to machines: one invoker for the whole process, with one pool for each life of each machine. The authority of a request is
+/// <c>machine-boot</c>, so a connection of an earlier life can never carry it; the address behind it is looked up when a connection is made.
+/// </summary>
+internal sealed class WorkspaceConnections : IDisposable
+{
+    /// <summary>For probes of a machine that boots: keep racing connects for this long instead of the usual limit.</summary>
+    public static readonly HttpRequestOptionsKey<TimeSpan> ConnectUntil = new("gateway.connect-until");
+
+    private readonly ConcurrentDictionary<MachineId, Life> _lives = new();
+    private readonly ConcurrentDictionary<string, IPEndPoint> _addresses = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ProxyingOptions _options;
+    private readonly TimeProvider _time;
+
+    public WorkspaceConnections(IOptions<ProxyingOptions> options, TimeProvider time)
+    {
+        _options = options.Value;
+        _time = time;
+        Invoker = new HttpMessageInvoker(new SendOnceHandler(new SocketsHttpHandler
+        {
+            UseProxy = false,
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            AutomaticDecompression = DecompressionMethods.None,
+            ActivityHeadersPropagator = new Yarp.ReverseProxy.Forwarder.ReverseProxyPropagator(System.Diagnostics.DistributedContextPropagator.Current),
+            PooledConnectionIdleTimeout = _options.KeepConnections,
+            PooledConnectionLifetime = Timeout.InfiniteTimeSpan,
+            ConnectTimeout = Timeout.InfiniteTimeSpan,
+            // Ours strip them; a connection that a workspace closes mid-answer must not be drained for long.
+            ResponseDrainTimeout = TimeSpan.FromSeconds(1),
+            ConnectCallback = ConnectAsync,
+        }));
+    }
+
+    /// <summary>Sends one request whose URI has the authority of <see cref="Authority"/>.</summary>
+    public HttpMessageInvoker Invoker { get; }
+
+    /// <summary>How many machines have an address here. Bounded by the machines in use.</summary>
+    public int Count => _lives.Count;
+
+    /// <summary>The authority of one life of one machine, and its address. Cheap when nothing changed.</summary>
+    public string Authority(in Destination destination)
+    {
+        if (_lives.TryGetValue(destination.Machine, out var life) && life.Boot == destination.Boot && life.Address == destination.Address)
+        {
+            return life.Authority;
+        }
+
+        return Register(destination);
+    }
+
+    /// <summary>The machine sleeps or is gone.</summary>
+    public void Forget(MachineId machine)
+    {
+        if (_lives.TryRemove(machine, out var life))
+        {
+            _addresses.TryRemove(life.Authority, out _);
+        }
+    }
+
+    public void Dispose() => Invoker.Dispose();
+
+    private string Register(in Destination destination)
+    {
+        // Machine ids are hexadecimal on Fly; anything else is encoded, so that no id can name another authority.
+        var name = destination.Machine.Value.All(char.IsAsciiLetterOrDigit) ? destination.Machine.Value : Convert.ToHexStringLower(System.Text.Encoding.UTF8.GetBytes(destination.Machine.Value));
+        var life = new Life(destination.Boot, destination.Address, string.Create(CultureInfo.InvariantCulture, $"{name}-{destination.Boot}"));
+        _addresses[life.Authority] = new IPEndPoint(IPAddress.Parse(destination.Address), _options.WorkspacePort);
+        _lives.TryGetValue(destination.Machine, out var former);
+        _lives[destination.Machine] = life;
+        if (former is not null && former.Authority != life.Authority)
+        {
+            _addresses.TryRemove(former.Authority, out _);
+        }
+
+        return life.Authority;
+    }
+
+    private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    {
+        if (!_addresses.TryGetValue(context.DnsEndPoint.Host, out var endPoint))
+        {
+            throw new HttpRequestException(HttpRequestError.ConnectionError, "The machine's life is over.");
+        }
+
+        var limit = context.InitialRequestMessage.Options.TryGetValue(ConnectUntil, out var until) ? until : _options.ConnectTimeout;
+        try
+        {
+            var socket = await ConnectRace.RunAsync(endPoint, limit, _time, cancellationToken);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch (SocketException exception)
+        {
+            throw new HttpRequestException(HttpRequestError.ConnectionError, "The machine did not take a connection.", exception);
+        }
+    }
+
+    private sealed record Life(long Boot, string Address, string Authority);
+}
