@@ -48,6 +48,9 @@ internal sealed class Visits(TimeProvider time)
         }
     }
 
+    /// <summary>No stop is being decided any more.</summary>
+    public void OpenGate(MachineId machine) => Of(machine)?.OpenGate();
+
     /// <summary>Lets go of a machine nobody is on. Its last activity is in the session map by then.</summary>
     public void Retire(MachineVisits visits)
     {

@@ -38,7 +38,7 @@ internal static class SetCookieHeader
     public static StringValues? Without(StringValues headers, Func<string, bool> isOurs)
     {
         var others = headers.Where(header => !isOurs(NameOf(header ?? ""))).ToArray();
-        return others.Length == headers.Count ? null : new StringValues(others);
+        return others.Length == headers.Count ? (StringValues?)null : new StringValues(others);
     }
 
     private static string NameOf(string header)

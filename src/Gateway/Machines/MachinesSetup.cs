@@ -1,0 +1,37 @@
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Machines;
+
+internal static class MachinesSetup
+{
+    public static IServiceCollection AddMachines(this IServiceCollection services)
+    {
+        services.AddOptions<MachinesOptions>().BindConfiguration(MachinesOptions.Section)
+            .Configure<IConfiguration>(static (options, configuration) => options.Token = configuration["FLY_API_TOKEN"] is { Length: > 0 } token ? token : options.Token)
+            .ValidateOnStart();
+        services.AddSingleton<IValidateOptions<MachinesOptions>, MachinesOptionsValidation>();
+        services.AddSingleton<MachinesRates>();
+        services.AddSingleton<MachinesMetrics>();
+        services.AddSingleton<IMachines>(static provider => ActivatorUtilities.CreateInstance<MachinesClient>(
+            provider, provider.GetRequiredService<IHttpClientFactory>().CreateClient(MachinesClient.Name)));
+        services.AddHttpClient(MachinesClient.Name, static (provider, client) =>
+            {
+                var options = provider.GetRequiredService<IOptions<MachinesOptions>>().Value;
+                client.BaseAddress = new Uri(options.ApiUrl.EndsWith('/') ? options.ApiUrl : options.ApiUrl + "/");
+                client.Timeout = Timeout.InfiniteTimeSpan;
+                client.DefaultRequestHeaders.Authorization = MachinesToken.Header(options.Token.Length > 0 ? options.Token : File.ReadAllText(options.TokenFile));
+            })
+            // The factory would log every header at trace level.
+            .RemoveAllLoggers()
+            .UseSocketsHttpHandler(static (handler, _) =>
+            {
+                handler.PooledConnectionLifetime = TimeSpan.FromMinutes(5);
+                handler.ConnectTimeout = TimeSpan.FromSeconds(5);
+                handler.AllowAutoRedirect = false;
+                handler.UseCookies = false;
+            })
+            .SetHandlerLifetime(Timeout.InfiniteTimeSpan)
+            .AddMachinesPipeline();
+        return services;
+    }
+}

@@ -1,0 +1,124 @@
+using System.Globalization;
+using Gateway.Redis;
+using StackExchange.Redis;
+
+namespace Gateway.Sessions;
+
+/// <summary>
+/// Hears of changes to records. The feed loses messages, so every message carries the map-wide sequence and somebody repeats it each second: a gap, three
+/// seconds of silence or a new connection means that changes may have been missed.
+/// </summary>
+internal sealed partial class ChangeFeed(
+    RedisConnection connection,
+    MapCalls calls,
+    MapKeys keys,
+    SessionsMetrics metrics,
+    TimeProvider time,
+    ILogger<ChangeFeed> logger) : BackgroundService
+{
+    private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(3);
+
+    // Written by the subscription, whose messages come one at a time, and by the loop below after a silence.
+    private long _sequence = -1;
+    private long _lastHeard = time.GetTimestamp();
+    private int _silent;
+
+    public event Action<UserId, long>? SessionChanged;
+
+    public event Action<MachineId, long>? MachineChanged;
+
+    /// <summary>Changes may have been missed: nothing known is certain until it is read again.</summary>
+    public event Action? Missed;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        connection.Connected += OnMissed;
+        using var timer = new PeriodicTimer(Beat, time);
+        var subscribed = false;
+        do
+        {
+            try
+            {
+                if (!subscribed)
+                {
+                    await SubscribeAsync(stoppingToken);
+                    subscribed = true;
+                    OnMissed();
+                }
+
+                await LookAsync(stoppingToken);
+            }
+            catch (Exception exception) when (exception is SessionMapUnavailableException or RedisException or TimeoutException)
+            {
+                Log.FeedUnreachable(logger, exception.Message);
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    private async Task SubscribeAsync(CancellationToken cancellationToken)
+    {
+        await connection.MultiplexerAsync.WaitAsync(cancellationToken);
+        var queue = await connection.Subscriber.SubscribeAsync(keys.Changes).WaitAsync(cancellationToken);
+        queue.OnMessage(message => Hear(message.Message.ToString()));
+    }
+
+    /// <summary>Repeats the sequence when nobody else did: a replica that heard a message within the last second stays quiet.</summary>
+    private async Task LookAsync(CancellationToken cancellationToken)
+    {
+        var silence = time.GetElapsedTime(Volatile.Read(ref _lastHeard));
+        if (silence > LongestSilence && Interlocked.Exchange(ref _silent, 1) == 0)
+        {
+            OnMissed();
+        }
+
+        if (silence >= Beat - TimeSpan.FromMilliseconds(100))
+        {
+            await calls.ScriptAsync(SessionScripts.Beat, [keys.Sequence], [keys.Changes.ToString()], cancellationToken);
+        }
+    }
+
+    /// <summary>Shape: <c>sequence|kind|epoch|id</c>; the id comes last, because a user's name may hold anything.</summary>
+    internal void Hear(string message)
+    {
+        var parts = message.Split('|', 4);
+        if (parts.Length != 4
+            || !long.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var sequence)
+            || !long.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out var epoch))
+        {
+            return;
+        }
+
+        Volatile.Write(ref _lastHeard, time.GetTimestamp());
+        Volatile.Write(ref _silent, 0);
+        var expected = Volatile.Read(ref _sequence);
+        Volatile.Write(ref _sequence, sequence);
+        var isBeat = parts[1] == "beat";
+        if (expected >= 0 && sequence != (isBeat ? expected : expected + 1))
+        {
+            OnMissed();
+        }
+
+        if (parts[1] == RedisSessionMap.SessionKind)
+        {
+            SessionChanged?.Invoke(new UserId(parts[3]), epoch);
+        }
+        else if (parts[1] == RedisSessionMap.MachineKind)
+        {
+            MachineChanged?.Invoke(new MachineId(parts[3]), epoch);
+        }
+    }
+
+    private void OnMissed()
+    {
+        metrics.FeedGap();
+        Missed?.Invoke();
+    }
+
+    private static partial class Log
+    {
+        [LoggerMessage(2100, LogLevel.Debug, "The change feed is out of reach: {Reason}", EventName = "FeedUnreachable")]
+        public static partial void FeedUnreachable(ILogger logger, string reason);
+    }
+}

@@ -1,0 +1,109 @@
+using System.Globalization;
+using Gateway.Redis;
+using StackExchange.Redis;
+
+namespace Gateway.Sessions;
+
+/// <summary>The visit map in Redis: sorted sets by time, so that what is due is found without looking at the rest.</summary>
+internal sealed class RedisVisitMap(RedisConnection connection, MapCalls calls, MapKeys keys, TimeProvider time) : IVisitMap
+{
+    private static readonly TimeSpan ConsentKept = TimeSpan.FromMinutes(2);
+
+    public Task HeartbeatAsync(string replica, TimeSpan lease, CancellationToken cancellationToken) =>
+        calls.ScriptAsync(SessionScripts.Heartbeat, [keys.Replicas], [replica, (long)lease.TotalMilliseconds], cancellationToken);
+
+    public Task SayGoodbyeAsync(string replica, CancellationToken cancellationToken) =>
+        calls.CallAsync(database => database.SortedSetRemoveAsync(keys.Replicas, replica), cancellationToken);
+
+    public async Task<IReadOnlyList<string>> LiveReplicasAsync(CancellationToken cancellationToken)
+    {
+        var answer = await calls.ScriptAsync(SessionScripts.LiveReplicas, [keys.Replicas], [], cancellationToken);
+        return (string[])answer!;
+    }
+
+    public Task ReportAsync(IReadOnlyList<IdleReport> reports, CancellationToken cancellationToken)
+    {
+        var arguments = new RedisValue[reports.Count * 3];
+        for (var i = 0; i < reports.Count; i++)
+        {
+            arguments[i * 3] = reports[i].Machine.Value;
+            arguments[(i * 3) + 1] = Milliseconds(reports[i].NotIdleBefore);
+            arguments[(i * 3) + 2] = Milliseconds(reports[i].LastActivity);
+        }
+
+        return calls.ScriptAsync(SessionScripts.Report, [keys.Due, keys.Activity], arguments, cancellationToken);
+    }
+
+    public async Task<IReadOnlyList<MachineId>> ReadDueAsync(DateTimeOffset now, int limit, CancellationToken cancellationToken)
+    {
+        var due = await calls.CallAsync(
+            database => database.SortedSetRangeByScoreAsync(keys.Due, double.NegativeInfinity, now.ToUnixTimeMilliseconds(), Exclude.None, Order.Ascending, 0, limit),
+            cancellationToken);
+        return [.. due.Select(machine => new MachineId(machine.ToString()))];
+    }
+
+    public async Task<IReadOnlyList<DateTimeOffset?>> LastActivityAsync(IReadOnlyList<MachineId> machines, CancellationToken cancellationToken)
+    {
+        if (machines.Count == 0)
+        {
+            return [];
+        }
+
+        var scores = await calls.CallAsync(
+            database => Task.WhenAll(machines.Select(machine => database.SortedSetScoreAsync(keys.Activity, machine.Value))), cancellationToken);
+        return [.. scores.Select(score => score is null ? (DateTimeOffset?)null : DateTimeOffset.FromUnixTimeMilliseconds((long)score))];
+    }
+
+    public Task ForgetDueAsync(MachineId machine, CancellationToken cancellationToken) =>
+        calls.CallAsync(database => database.SortedSetRemoveAsync(keys.Due, machine.Value), cancellationToken);
+
+    public Task AskConsentAsync(MachineId machine, long epoch, CancellationToken cancellationToken) =>
+        calls.CallAsync(database => database.PublishAsync(keys.ConsentsAsked, $"{epoch.ToString(CultureInfo.InvariantCulture)}|{machine.Value}"), cancellationToken);
+
+    /// <summary>Subscribes as soon as there is a connection; the client subscribes again by itself after each reconnect.</summary>
+    public void OnConsentAsked(Func<MachineId, long, Task> answer) => _ = SubscribeAsync(answer);
+
+    public Task ConsentAsync(MachineId machine, long epoch, string replica, CancellationToken cancellationToken) =>
+        calls.ScriptAsync(SessionScripts.Consent, [keys.Consents(machine, epoch)], [replica, (long)ConsentKept.TotalSeconds], cancellationToken);
+
+    public async Task<IReadOnlyCollection<string>> ReadConsentsAsync(MachineId machine, long epoch, CancellationToken cancellationToken)
+    {
+        var consents = await calls.CallAsync(database => database.SetMembersAsync(keys.Consents(machine, epoch)), cancellationToken);
+        return consents.Select(static replica => replica.ToString()).ToHashSet();
+    }
+
+    public async Task<bool> HoldDutyAsync(string duty, string replica, TimeSpan lease, CancellationToken cancellationToken) =>
+        (long)await calls.ScriptAsync(SessionScripts.HoldDuty, [keys.Duty(duty)], [replica, (long)lease.TotalMilliseconds], cancellationToken) == 1;
+
+    private async Task SubscribeAsync(Func<MachineId, long, Task> answer)
+    {
+        while (true)
+        {
+            try
+            {
+                await connection.MultiplexerAsync;
+                var queue = await connection.Subscriber.SubscribeAsync(keys.ConsentsAsked);
+                queue.OnMessage(message => HearAsync(message.Message.ToString(), answer));
+                return;
+            }
+            catch (Exception exception) when (exception is RedisException or TimeoutException)
+            {
+                await Task.Delay(TimeSpan.FromSeconds(1), time);
+            }
+            catch (ObjectDisposedException)
+            {
+                return;
+            }
+        }
+    }
+
+    private static Task HearAsync(string message, Func<MachineId, long, Task> answer)
+    {
+        var bar = message.IndexOf('|', StringComparison.Ordinal);
+        return bar > 0 && long.TryParse(message[..bar], NumberStyles.None, CultureInfo.InvariantCulture, out var epoch)
+            ? answer(new MachineId(message[(bar + 1)..]), epoch)
+            : Task.CompletedTask;
+    }
+
+    private static long Milliseconds(DateTimeOffset at) => at.ToUnixTimeMilliseconds();
+}

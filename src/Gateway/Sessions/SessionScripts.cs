@@ -1,0 +1,116 @@
+namespace Gateway.Sessions;
+
+/// <summary>
+/// The scripts of the session map. They use what Redis 7, Valkey, Garnet and Upstash all have. Epochs are microseconds and stay below 2^53, where Lua's
+/// numbers are exact; they are printed with a format, because Lua would switch to an exponent.
+/// </summary>
+internal static class SessionScripts
+{
+    /// <summary>
+    /// KEYS: record, sequence, generation, index. ARGV: epoch expected, body, kind, id, channel, name for a new generation, what the index is told.
+    /// Answers {1, epoch} or {0, epoch that stands, body that stands}.
+    /// </summary>
+    public const string Write = """
+        local current = redis.call('HGET', KEYS[1], 'e')
+        if (current or '0') ~= ARGV[1] then
+          return {0, current or '0', redis.call('HGET', KEYS[1], 'b') or ''}
+        end
+        local time = redis.call('TIME')
+        local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
+        local epoch = string.format('%.0f', math.max(tonumber(current or '0') + 1, now))
+        redis.call('HSET', KEYS[1], 'e', epoch, 'b', ARGV[2])
+        redis.call('HSETNX', KEYS[3], 'id', ARGV[6])
+        if ARGV[7] == 'member' then
+          redis.call('ZADD', KEYS[4], 0, ARGV[4])
+        elseif ARGV[7] == 'due' then
+          redis.call('ZADD', KEYS[4], 'NX', string.format('%.0f', now / 1000), ARGV[4])
+        elseif ARGV[7] == 'gone' then
+          redis.call('ZREM', KEYS[4], ARGV[4])
+        end
+        local sequence = string.format('%.0f', redis.call('INCR', KEYS[2]))
+        redis.call('PUBLISH', ARGV[5], sequence .. '|' .. ARGV[3] .. '|' .. epoch .. '|' .. ARGV[4])
+        return {1, epoch}
+        """;
+
+    /// <summary>KEYS: record, sequence, index. ARGV: epoch expected, kind, id, channel. Answers 1 when it removed the record.</summary>
+    public const string Remove = """
+        if redis.call('HGET', KEYS[1], 'e') ~= ARGV[1] then
+          return 0
+        end
+        redis.call('DEL', KEYS[1])
+        redis.call('ZREM', KEYS[3], ARGV[3])
+        local sequence = string.format('%.0f', redis.call('INCR', KEYS[2]))
+        redis.call('PUBLISH', ARGV[4], sequence .. '|' .. ARGV[2] .. '|0|' .. ARGV[3])
+        return 1
+        """;
+
+    /// <summary>KEYS: generation. ARGV: name for a new one. Answers {id, listed}.</summary>
+    public const string ReadGeneration = """
+        redis.call('HSETNX', KEYS[1], 'id', ARGV[1])
+        return {redis.call('HGET', KEYS[1], 'id'), redis.call('HGET', KEYS[1], 'listed') or '0'}
+        """;
+
+    /// <summary>KEYS: generation. ARGV: the id it must still have.</summary>
+    public const string MarkListed = """
+        if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then
+          return 0
+        end
+        redis.call('HSET', KEYS[1], 'listed', '1')
+        return 1
+        """;
+
+    /// <summary>KEYS: sequence. ARGV: channel. Says again how far the sequence is, so that a lost message is noticed.</summary>
+    public const string Beat = """
+        local sequence = redis.call('GET', KEYS[1]) or '0'
+        redis.call('PUBLISH', ARGV[1], sequence .. '|beat|0|')
+        return 1
+        """;
+
+    /// <summary>KEYS: replicas. ARGV: replica, lease in ms. Redis keeps the time, so replicas' clocks do not matter.</summary>
+    public const string Heartbeat = """
+        local time = redis.call('TIME')
+        local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+        redis.call('ZADD', KEYS[1], string.format('%.0f', now + tonumber(ARGV[2])), ARGV[1])
+        redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
+        return 1
+        """;
+
+    /// <summary>KEYS: replicas. Answers those whose lease stands.</summary>
+    public const string LiveReplicas = """
+        local time = redis.call('TIME')
+        local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+        return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. string.format('%.0f', now), '+inf')
+        """;
+
+    /// <summary>KEYS: due, activity. ARGV: triples of machine, not idle before (ms), last activity (ms). Times only ever move forward.</summary>
+    public const string Report = """
+        for i = 1, #ARGV, 3 do
+          local due = redis.call('ZSCORE', KEYS[1], ARGV[i])
+          if not due or tonumber(due) < tonumber(ARGV[i + 1]) then
+            redis.call('ZADD', KEYS[1], ARGV[i + 1], ARGV[i])
+          end
+          local activity = redis.call('ZSCORE', KEYS[2], ARGV[i])
+          if not activity or tonumber(activity) < tonumber(ARGV[i + 2]) then
+            redis.call('ZADD', KEYS[2], ARGV[i + 2], ARGV[i])
+          end
+        end
+        return 1
+        """;
+
+    /// <summary>KEYS: consents of one machine and epoch. ARGV: replica, seconds to keep.</summary>
+    public const string Consent = """
+        redis.call('SADD', KEYS[1], ARGV[1])
+        redis.call('EXPIRE', KEYS[1], ARGV[2])
+        return 1
+        """;
+
+    /// <summary>KEYS: duty. ARGV: replica, lease in ms. Answers 1 to its holder.</summary>
+    public const string HoldDuty = """
+        local holder = redis.call('GET', KEYS[1])
+        if holder and holder ~= ARGV[1] then
+          return 0
+        end
+        redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+        return 1
+        """;
+}
