@@ -26,7 +26,8 @@ internal sealed partial class Provider : IDisposable
         _time = time;
         _logger = logger;
         // A redirect of the provider's metadata or token endpoint could lead anywhere, with our client secret.
-        _client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
+        var transport = new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) };
+        _client = new HttpClient(new OutageIsNoAnswer { InnerHandler = transport })
         {
             Timeout = _options.ProviderTimeout,
             MaxResponseContentBufferSize = 1024 * 1024,
@@ -77,6 +78,22 @@ internal sealed partial class Provider : IDisposable
     public void Dispose() => _client.Dispose();
 
     private static bool SameIssuer(string one, string other) => one.AsSpan().TrimEnd('/').SequenceEqual(other.AsSpan().TrimEnd('/'));
+
+    /// <summary>A 5xx is an outage and not the provider's judgement of a code or a client, which the OpenID Connect handler would take it for.</summary>
+    private sealed class OutageIsNoAnswer : DelegatingHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var response = await base.SendAsync(request, cancellationToken);
+            if ((int)response.StatusCode < 500)
+            {
+                return response;
+            }
+
+            response.Dispose();
+            throw new HttpRequestException("The identity provider answered with a server error.", null, response.StatusCode);
+        }
+    }
 
     private static partial class Log
     {
