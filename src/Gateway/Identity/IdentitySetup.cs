@@ -43,6 +43,8 @@ internal static class IdentitySetup
         endpoints.MapMethods(IdentityPaths.SignOut, ["GET", "POST"], IdentityEndpoints.SignOutAsync).AllowAnonymous();
         endpoints.MapGet(IdentityPaths.SignedOut, IdentityEndpoints.SignedOutAsync).AllowAnonymous();
         endpoints.MapGet(IdentityPaths.Me, IdentityEndpoints.MeAsync).RequireAuthorization(IdentityPolicies.Workspace);
+        // All of /.gateway/ is the gateway's: what no room maps there is nobody's, and never the workspace's.
+        endpoints.Map("/.gateway/{**path}", context => RefusalResponse.WriteAsync(context, IdentityRefusals.NoSuchPath)).AllowAnonymous();
     }
 
     private static void AddSchemes(IServiceCollection services)

@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 
@@ -27,6 +28,11 @@ internal sealed class OperationsListener(IOptions<OperationsOptions> options) : 
         if (options.Value.IsLocalhost && endPoint.Port != 0)
         {
             kestrel.ListenLocalhost(endPoint.Port, MarkConnections);
+        }
+        else if (endPoint.Address.Equals(IPAddress.IPv6Any))
+        {
+            // Falls back to IPv4 on a host without IPv6, which binding the address itself does not.
+            kestrel.ListenAnyIP(endPoint.Port, MarkConnections);
         }
         else
         {

@@ -39,12 +39,12 @@ internal sealed class GatewayHost : IAsyncDisposable
 
     public Uri OperationsUrl { get; private set; } = null!;
 
-    public static async Task<GatewayHost> StartAsync(Dictionary<string, string?>? settings = null)
+    public static async Task<GatewayHost> StartAsync(Dictionary<string, string?>? settings = null, TimeProvider? time = null)
     {
         var authority = await TestAuthority.StartAsync();
         var store = new MemorySignInStore();
         var sessions = new MemorySessions();
-        var host = new GatewayHost(Build(authority, store, sessions, settings ?? []), authority, store, sessions);
+        var host = new GatewayHost(Build(authority, store, sessions, settings ?? [], time), authority, store, sessions);
         host.App.Services.GetRequiredService<IdentityEvents>().SignedIn = host.SignedIn.Enqueue;
         await host.App.StartAsync();
         var operations = host.App.Services.GetRequiredService<OperationsListener>().Port!.Value;
@@ -53,7 +53,7 @@ internal sealed class GatewayHost : IAsyncDisposable
         return host;
     }
 
-    public static WebApplication Build(TestAuthority authority, MemorySignInStore store, MemorySessions sessions, Dictionary<string, string?> settings)
+    public static WebApplication Build(TestAuthority authority, MemorySignInStore store, MemorySessions sessions, Dictionary<string, string?> settings, TimeProvider? time = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -73,6 +73,7 @@ internal sealed class GatewayHost : IAsyncDisposable
         builder.Services.AddSingleton<ISignInStore>(store);
         builder.Services.AddSingleton<ISessionMap>(sessions);
         builder.Services.AddSingleton(new RouteSources { ListAsync = sessions.ListAsync, Wake = sessions.Woken.Enqueue });
+        builder.Services.AddSingleton(time ?? TimeProvider.System);
         builder.Services.AddIdentity();
         builder.Services.AddOperations();
         builder.Services.AddDataProtection().UseEphemeralDataProtectionProvider();

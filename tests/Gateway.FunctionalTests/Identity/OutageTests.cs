@@ -40,7 +40,7 @@ public sealed class OutageTests
     [Fact]
     public async Task StoreAway_UnknownSignInOfAProgram_Is503AndNot401()
     {
-        // The same keys on both, as replicas have, but the second has never seen the sign-in.
+        // Room for one sign-in: the later ones push the first out of memory.
         await using var host = await GatewayHost.StartAsync(new() { ["Identity:MaximumBelieved"] = "1" });
         using var browser = host.NewBrowser();
         using var other = host.NewBrowser();
