@@ -20,12 +20,13 @@ internal sealed class TestAuthority : IAsyncDisposable
 
     private readonly WebApplication _app;
     private readonly ConcurrentDictionary<string, Grant> _grants = new();
-    private readonly RSA _rsa = RSA.Create(2048);
+    // One for all authorities: making one costs more than most tests.
+    private static readonly RSA SharedKey = RSA.Create(2048);
 
     private TestAuthority(WebApplication app)
     {
         _app = app;
-        Key = new RsaSecurityKey(_rsa) { KeyId = "key-1" };
+        Key = new RsaSecurityKey(SharedKey) { KeyId = "key-1" };
     }
 
     public string Url { get; private set; } = "";
@@ -81,7 +82,6 @@ internal sealed class TestAuthority : IAsyncDisposable
     {
         await _app.StopAsync(new CancellationToken(canceled: true));
         await _app.DisposeAsync();
-        _rsa.Dispose();
     }
 
     private static string Token(Dictionary<string, object> claims, string issuer, string audience, TimeSpan endsIn, SigningCredentials signing)
@@ -113,7 +113,7 @@ internal sealed class TestAuthority : IAsyncDisposable
 
     private IResult Jwks()
     {
-        var key = _rsa.ExportParameters(includePrivateParameters: false);
+        var key = SharedKey.ExportParameters(includePrivateParameters: false);
         return Results.Json(new
         {
             keys = new[] { new { kty = "RSA", use = "sig", alg = "RS256", kid = Key.KeyId, n = Base64UrlEncoder.Encode(key.Modulus), e = Base64UrlEncoder.Encode(key.Exponent) } },
