@@ -58,6 +58,8 @@ internal sealed class GatewayHost : IAsyncDisposable
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
+        builder.Logging.AddProvider(new KeptLog(store.Log));
+        builder.Logging.SetMinimumLevel(LogLevel.Trace);
         builder.Configuration.Sources.Clear();
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
@@ -141,6 +143,9 @@ internal sealed class MemorySignInStore : ISignInStore
 {
     private readonly ConcurrentDictionary<string, byte[]> _signIns = new();
     private int _reads;
+
+    /// <summary>What the host with this store logged.</summary>
+    public ConcurrentQueue<string> Log { get; } = new();
 
     public bool Reachable { get; set; } = true;
 

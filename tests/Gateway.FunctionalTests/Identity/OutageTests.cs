@@ -98,6 +98,32 @@ public sealed class OutageTests
     }
 
     [Fact]
+    public async Task ProviderThatChangesItsKey_IsReadAgain()
+    {
+        await using var host = await GatewayHost.StartAsync();
+        using var before = host.NewProgram(host.Authority.AccessToken());
+        using var first = await before.GetAsync("/");
+        host.Authority.RotateKey();
+        using var after = host.NewProgram(host.Authority.AccessToken());
+
+        // The first token with a new key is what makes the gateway look, so it may come too early.
+        using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (true)
+        {
+            using var answer = await after.GetAsync("/", bound.Token);
+            if (answer.StatusCode == HttpStatusCode.OK)
+            {
+                break;
+            }
+
+            Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
+            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, bound.Token);
+        }
+
+        Assert.Equal(HttpStatusCode.OK, first.StatusCode);
+    }
+
+    [Fact]
     public async Task NobodyAllowed_RefusesToStart()
     {
         var authority = await TestAuthority.StartAsync();

@@ -19,6 +19,7 @@ internal sealed class TestAuthority : IAsyncDisposable
     public const string Audience = "gateway-api";
 
     private readonly WebApplication _app;
+    private RSA _published;
     private readonly ConcurrentDictionary<string, Grant> _grants = new();
     // One for all authorities: making one costs more than most tests.
     private static readonly RSA SharedKey = RSA.Create(2048);
@@ -27,11 +28,12 @@ internal sealed class TestAuthority : IAsyncDisposable
     {
         _app = app;
         Key = new RsaSecurityKey(SharedKey) { KeyId = "key-1" };
+        _published = SharedKey;
     }
 
     public string Url { get; private set; } = "";
 
-    public RsaSecurityKey Key { get; }
+    public RsaSecurityKey Key { get; private set; }
 
     /// <summary>Who signs in next, with further claims.</summary>
     public Dictionary<string, object> Person { get; } = new() { ["sub"] = "alice" };
@@ -61,6 +63,13 @@ internal sealed class TestAuthority : IAsyncDisposable
         await app.StartAsync();
         authority.Url = app.Urls.Single();
         return authority;
+    }
+
+    /// <summary>From now on another key signs, and it alone is published.</summary>
+    public void RotateKey()
+    {
+        _published = RSA.Create(2048);
+        Key = new RsaSecurityKey(_published) { KeyId = "key-2" };
     }
 
     /// <summary>An access token as a program would get it; each part can be made wrong.</summary>
@@ -113,7 +122,7 @@ internal sealed class TestAuthority : IAsyncDisposable
 
     private IResult Jwks()
     {
-        var key = SharedKey.ExportParameters(includePrivateParameters: false);
+        var key = _published.ExportParameters(includePrivateParameters: false);
         return Results.Json(new
         {
             keys = new[] { new { kty = "RSA", use = "sig", alg = "RS256", kid = Key.KeyId, n = Base64UrlEncoder.Encode(key.Modulus), e = Base64UrlEncoder.Encode(key.Exponent) } },
