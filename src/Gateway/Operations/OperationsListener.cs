@@ -19,13 +19,13 @@ internal sealed class OperationsListener(IOptions<OperationsOptions> options) : 
 
     public void Configure(KestrelServerOptions kestrel)
     {
-        if (options.Value.GetEndPoint() is not { } endPoint)
+        if (Find() is not { } settings || settings.GetEndPoint() is not { } endPoint)
         {
             return;
         }
 
         // "localhost" is both loopbacks, but no free port is free on both.
-        if (options.Value.IsLocalhost && endPoint.Port != 0)
+        if (settings.IsLocalhost && endPoint.Port != 0)
         {
             kestrel.ListenLocalhost(endPoint.Port, MarkConnections);
         }
@@ -37,6 +37,19 @@ internal sealed class OperationsListener(IOptions<OperationsOptions> options) : 
         else
         {
             kestrel.Listen(endPoint, MarkConnections);
+        }
+    }
+
+    // The server is made before the start-up validation runs, which lists the faults of all sections and not only ours: it must get there.
+    private OperationsOptions? Find()
+    {
+        try
+        {
+            return options.Value;
+        }
+        catch (OptionsValidationException)
+        {
+            return null;
         }
     }
 

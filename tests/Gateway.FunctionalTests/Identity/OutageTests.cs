@@ -126,8 +126,7 @@ public sealed class OutageTests
     [Fact]
     public async Task NobodyAllowed_RefusesToStart()
     {
-        var authority = await TestAuthority.StartAsync();
-        await using var _ = authority;
+        await using var authority = await TestAuthority.StartAsync();
         await using var app = GatewayHost.Build(authority, new MemorySignInStore(), new MemorySessions(), new()
         {
             ["Identity:Allow:Users:0"] = null,
@@ -138,6 +137,23 @@ public sealed class OutageTests
 
         Assert.Contains(refusal.Failures, fault => fault.StartsWith("Identity:Allow ", StringComparison.Ordinal));
         Assert.Contains(refusal.Failures, fault => fault.StartsWith("Identity:ClientId ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task FaultsOfSeveralSections_AreAllListed()
+    {
+        await using var authority = await TestAuthority.StartAsync();
+        await using var app = GatewayHost.Build(authority, new MemorySignInStore(), new MemorySessions(), new()
+        {
+            ["Identity:ClientId"] = "",
+            ["Operations:Listen"] = "nowhere",
+        });
+
+        var refusal = await Assert.ThrowsAsync<AggregateException>(() => app.StartAsync());
+
+        var faults = refusal.InnerExceptions.Cast<OptionsValidationException>().SelectMany(section => section.Failures).ToList();
+        Assert.Contains(faults, fault => fault.StartsWith("Identity:ClientId ", StringComparison.Ordinal));
+        Assert.Contains(faults, fault => fault.StartsWith("Operations:Listen ", StringComparison.Ordinal));
     }
 
     // Bound and never listened on: connections are refused, and nobody else can take the port meanwhile.

@@ -35,6 +35,9 @@ public sealed class ClientKindTests
         Assert.False(request.IsBackground());
     }
 
+    [Fact]
+    public void ExtendedConnect_IsAnUpgrade() => Assert.True(Request("CONNECT", null, null, null).IsUpgrade());
+
     [Theory]
     [InlineData("GET", "cors", true)]
     [InlineData("HEAD", "no-cors", true)]
