@@ -47,7 +47,9 @@ internal static class IdentityCookies
 /// <summary>Names the sign-in cookie by the request's scheme. Never chunks: the cookie is a handle.</summary>
 internal sealed class SignInCookieManager : ICookieManager
 {
-    public string? GetRequestCookie(HttpContext context, string key) => context.Request.Cookies[IdentityCookies.SignInName(context.Request)];
+    // Not on the callback: the cookie handler would give a new sign-in the handle of the old one, which somebody else may have planted.
+    public string? GetRequestCookie(HttpContext context, string key) =>
+        context.Request.Path == IdentityPaths.Callback ? null : context.Request.Cookies[IdentityCookies.SignInName(context.Request)];
 
     public void AppendResponseCookie(HttpContext context, string key, string? value, CookieOptions options) =>
         context.Response.Cookies.Append(IdentityCookies.SignInName(context.Request), value ?? "", AtRoot(options));

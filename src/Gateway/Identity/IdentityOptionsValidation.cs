@@ -59,13 +59,13 @@ internal sealed class IdentityOptionsValidation : IValidateOptions<IdentityOptio
 
     private static void CheckAllow(AllowOptions allow, List<string> faults)
     {
-        var named = allow.Users.Count + allow.Emails.Count + allow.Domains.Count + allow.Groups.Count;
-        if (!allow.Everyone && named == 0)
+        var named = allow.Users.Concat(allow.Emails).Concat(allow.Domains).Concat(allow.Groups).Any(entry => !string.IsNullOrWhiteSpace(entry));
+        if (!allow.Everyone && !named)
         {
             faults.Add("Identity:Allow names nobody: list Users, Emails, Domains or Groups, or set Identity:Allow:Everyone to true");
         }
 
-        if (allow.Everyone && named > 0)
+        if (allow.Everyone && named)
         {
             faults.Add("Identity:Allow:Everyone is true beside a list that it makes meaningless: remove one of them");
         }

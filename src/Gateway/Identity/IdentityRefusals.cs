@@ -47,6 +47,8 @@ internal static class IdentityRefusals
 
     public static readonly Refusal TwoCredentials = new(400, "two-credentials", "More than one Authorization header", "Send exactly one Authorization header.");
 
+    public static readonly Refusal NoSuchPath = new(404, "not-found", "Not found", "The gateway has nothing at this address.");
+
     public static readonly Refusal ForeignSignOut = new(403, "foreign-sign-out", "Sign-out from another site", "Another site asked to sign you out. Do it from here if you want to.")
     {
         Link = (IdentityPaths.SignOut, "Sign out"),

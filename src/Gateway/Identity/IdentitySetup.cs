@@ -4,15 +4,20 @@ using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.DataProtection;
+using Microsoft.AspNetCore.DataProtection.KeyManagement;
+using Microsoft.AspNetCore.DataProtection.StackExchangeRedis;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
+using StackExchange.Redis;
 
 namespace Gateway.Identity;
 
 /// <summary>How the room is added to the host and its endpoints mapped.</summary>
 internal static class IdentitySetup
 {
-    /// <summary>Needs an <see cref="ISignInStore"/> beside it; <see cref="AddIdentity"/> adds the one over Redis unless there is another.</summary>
+    private const string ProtectionKeys = "{gateway}:protection-keys";
+
+    /// <summary>Needs <see cref="AddSignInsInRedis"/> beside it.</summary>
     public static IServiceCollection AddIdentity(this IServiceCollection services)
     {
         services.AddOptions<IdentityOptions>().BindConfiguration(IdentityOptions.Section).ValidateOnStart();
@@ -33,6 +38,18 @@ internal static class IdentitySetup
         return services;
     }
 
+    /// <summary>
+    /// Sign-ins, and the keys that protect their cookies, in Redis: cookies survive deploys and hold on every replica. The database is asked for at
+    /// each use and may throw a <see cref="RedisException"/> when it is away; it must not block.
+    /// </summary>
+    public static IServiceCollection AddSignInsInRedis(this IServiceCollection services, Func<IServiceProvider, IDatabase> database)
+    {
+        services.AddSingleton<ISignInStore>(provider => new RedisSignInStore(() => database(provider), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<IConfigureOptions<KeyManagementOptions>>(provider => new ConfigureOptions<KeyManagementOptions>(
+            options => options.XmlRepository = new RedisXmlRepository(() => database(provider), ProtectionKeys)));
+        return services;
+    }
+
     /// <summary>Before everything that wants to know who asks.</summary>
     public static IApplicationBuilder UseIdentity(this IApplicationBuilder app) =>
         app.UseMiddleware<IdentityGuard>().UseAuthentication().UseAuthorization();
@@ -43,6 +60,8 @@ internal static class IdentitySetup
         endpoints.MapMethods(IdentityPaths.SignOut, ["GET", "POST"], IdentityEndpoints.SignOutAsync).AllowAnonymous();
         endpoints.MapGet(IdentityPaths.SignedOut, IdentityEndpoints.SignedOutAsync).AllowAnonymous();
         endpoints.MapGet(IdentityPaths.Me, IdentityEndpoints.MeAsync).RequireAuthorization(IdentityPolicies.Workspace);
+        // All of /.gateway/ is the gateway's: what no room maps there is nobody's, and never the workspace's.
+        endpoints.Map("/.gateway/{**path}", context => RefusalResponse.WriteAsync(context, IdentityRefusals.NoSuchPath)).AllowAnonymous();
     }
 
     private static void AddSchemes(IServiceCollection services)

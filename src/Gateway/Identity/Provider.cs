@@ -16,7 +16,9 @@ internal sealed partial class Provider : IDisposable
     private readonly IdentityOptions _options;
     private readonly TimeProvider _time;
     private readonly ILogger<Provider> _logger;
-    private OpenIdConnectConfiguration? _last;
+    private readonly Lock _gate = new();
+    private Task<OpenIdConnectConfiguration>? _reading;
+    private OpenIdConnectConfiguration? _known;
     private long _failedAt;
     private int _failing;
 
@@ -26,7 +28,8 @@ internal sealed partial class Provider : IDisposable
         _time = time;
         _logger = logger;
         // A redirect of the provider's metadata or token endpoint could lead anywhere, with our client secret.
-        _client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) })
+        var transport = new SocketsHttpHandler { AllowAutoRedirect = false, PooledConnectionLifetime = TimeSpan.FromMinutes(5) };
+        _client = new HttpClient(new OutageIsNoAnswer { InnerHandler = transport })
         {
             Timeout = _options.ProviderTimeout,
             MaxResponseContentBufferSize = 1024 * 1024,
@@ -45,18 +48,28 @@ internal sealed partial class Provider : IDisposable
 
     public HttpClient Client => _client;
 
-    /// <summary>What is known of the provider, or null when it was never reached and does not answer now.</summary>
+    /// <summary>
+    /// What is known of the provider, or null when it was never reached and does not answer now. Whether that is still so is for those who validate
+    /// by it: they ask <see cref="Configuration"/>, which refreshes itself.
+    /// </summary>
     public async ValueTask<OpenIdConnectConfiguration?> FindAsync()
     {
+        if (Volatile.Read(ref _known) is { } known)
+        {
+            return known;
+        }
+
         if (Volatile.Read(ref _failing) == 1 && _time.GetElapsedTime(Volatile.Read(ref _failedAt)) < Pause)
         {
-            return _last;
+            return null;
         }
 
         try
         {
-            _last = await Configuration.GetConfigurationAsync(CancellationToken.None).WaitAsync(_options.ProviderTimeout, _time);
+            known = await ReadOnce().WaitAsync(_options.ProviderTimeout, _time);
             Volatile.Write(ref _failing, 0);
+            Volatile.Write(ref _known, known);
+            return known;
         }
         catch (Exception failure) when (failure is InvalidOperationException or IOException or HttpRequestException or TimeoutException or OperationCanceledException)
         {
@@ -65,18 +78,48 @@ internal sealed partial class Provider : IDisposable
             {
                 Log.ProviderUnreachable(_logger, failure.GetType().Name);
             }
-        }
 
-        return _last;
+            return null;
+        }
     }
 
     /// <summary>Whether a token that is not validated yet says that our provider issued it. Decides who judges it, never whether it is good.</summary>
     public bool IsIssuer(string issuer) =>
-        SameIssuer(issuer, _options.Authority) || (_last is { } known && SameIssuer(issuer, known.Issuer));
+        SameIssuer(issuer, _options.Authority) || (Volatile.Read(ref _known) is { } known && SameIssuer(issuer, known.Issuer));
 
     public void Dispose() => _client.Dispose();
 
+    // One reading for all who wait: queued behind each other, each would wait out the provider's silence anew.
+    private Task<OpenIdConnectConfiguration> ReadOnce()
+    {
+        lock (_gate)
+        {
+            if (_reading is null or { IsCompleted: true })
+            {
+                _reading = Configuration.GetConfigurationAsync(CancellationToken.None);
+            }
+
+            return _reading;
+        }
+    }
+
     private static bool SameIssuer(string one, string other) => one.AsSpan().TrimEnd('/').SequenceEqual(other.AsSpan().TrimEnd('/'));
+
+    /// <summary>A 5xx is an outage and not the provider's judgement of a code or a client, which the OpenID Connect handler would take it for.</summary>
+    private sealed class OutageIsNoAnswer : DelegatingHandler
+    {
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            var response = await base.SendAsync(request, cancellationToken);
+            if ((int)response.StatusCode < 500)
+            {
+                return response;
+            }
+
+            response.Dispose();
+            throw new HttpRequestException("The identity provider answered with a server error.", null, response.StatusCode);
+        }
+    }
 
     private static partial class Log
     {

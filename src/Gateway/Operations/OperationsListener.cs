@@ -1,3 +1,4 @@
+using System.Net;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 
@@ -18,19 +19,37 @@ internal sealed class OperationsListener(IOptions<OperationsOptions> options) : 
 
     public void Configure(KestrelServerOptions kestrel)
     {
-        if (options.Value.GetEndPoint() is not { } endPoint)
+        if (Find() is not { } settings || settings.GetEndPoint() is not { } endPoint)
         {
             return;
         }
 
         // "localhost" is both loopbacks, but no free port is free on both.
-        if (options.Value.IsLocalhost && endPoint.Port != 0)
+        if (settings.IsLocalhost && endPoint.Port != 0)
         {
             kestrel.ListenLocalhost(endPoint.Port, MarkConnections);
+        }
+        else if (endPoint.Address.Equals(IPAddress.IPv6Any))
+        {
+            // Falls back to IPv4 on a host without IPv6, which binding the address itself does not.
+            kestrel.ListenAnyIP(endPoint.Port, MarkConnections);
         }
         else
         {
             kestrel.Listen(endPoint, MarkConnections);
+        }
+    }
+
+    // The server is made before the start-up validation runs, which lists the faults of all sections and not only ours: it must get there.
+    private OperationsOptions? Find()
+    {
+        try
+        {
+            return options.Value;
+        }
+        catch (OptionsValidationException)
+        {
+            return null;
         }
     }
 

@@ -39,7 +39,7 @@ internal static partial class RouteEndpoints
         var response = context.Response;
         response.Headers.ETag = found.Route.ETag;
         response.Headers.CacheControl = "no-cache";
-        if (context.Request.Headers.IfNoneMatch == found.Route.ETag)
+        if (context.Request.GetTypedHeaders().IfNoneMatch.Any(tag => tag.Tag == found.Route.ETag))
         {
             response.StatusCode = StatusCodes.Status304NotModified;
             return;

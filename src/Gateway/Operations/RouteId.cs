@@ -16,7 +16,7 @@ internal static class RouteId
     {
         user = Parse(id);
         // Only the one way to write it: caches and logs compare ids as text.
-        if (user is { } parsed && Of(parsed) == id)
+        if (user is { Value.Length: > 0 } parsed && Of(parsed) == id)
         {
             return true;
         }

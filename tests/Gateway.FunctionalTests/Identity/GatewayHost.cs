@@ -11,6 +11,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using StackExchange.Redis;
 
 namespace Gateway.FunctionalTests.Identity;
 
@@ -39,12 +40,12 @@ internal sealed class GatewayHost : IAsyncDisposable
 
     public Uri OperationsUrl { get; private set; } = null!;
 
-    public static async Task<GatewayHost> StartAsync(Dictionary<string, string?>? settings = null)
+    public static async Task<GatewayHost> StartAsync(Dictionary<string, string?>? settings = null, TimeProvider? time = null, IConnectionMultiplexer? redis = null, TestAuthority? sharedAuthority = null)
     {
-        var authority = await TestAuthority.StartAsync();
+        var authority = sharedAuthority ?? await TestAuthority.StartAsync();
         var store = new MemorySignInStore();
         var sessions = new MemorySessions();
-        var host = new GatewayHost(Build(authority, store, sessions, settings ?? []), authority, store, sessions);
+        var host = new GatewayHost(Build(authority, store, sessions, settings ?? [], time, redis), authority, store, sessions);
         host.App.Services.GetRequiredService<IdentityEvents>().SignedIn = host.SignedIn.Enqueue;
         await host.App.StartAsync();
         var operations = host.App.Services.GetRequiredService<OperationsListener>().Port!.Value;
@@ -53,10 +54,12 @@ internal sealed class GatewayHost : IAsyncDisposable
         return host;
     }
 
-    public static WebApplication Build(TestAuthority authority, MemorySignInStore store, MemorySessions sessions, Dictionary<string, string?> settings)
+    public static WebApplication Build(TestAuthority authority, MemorySignInStore store, MemorySessions sessions, Dictionary<string, string?> settings, TimeProvider? time = null, IConnectionMultiplexer? redis = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
+        builder.Logging.AddProvider(new KeptLog(store.Log));
+        builder.Logging.SetMinimumLevel(LogLevel.Trace);
         builder.Configuration.Sources.Clear();
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
@@ -70,12 +73,21 @@ internal sealed class GatewayHost : IAsyncDisposable
         });
         builder.Configuration.AddInMemoryCollection(settings);
         builder.Services.AddRouting();
-        builder.Services.AddSingleton<ISignInStore>(store);
         builder.Services.AddSingleton<ISessionMap>(sessions);
         builder.Services.AddSingleton(new RouteSources { ListAsync = sessions.ListAsync, Wake = sessions.Woken.Enqueue });
+        builder.Services.AddSingleton(time ?? TimeProvider.System);
         builder.Services.AddIdentity();
         builder.Services.AddOperations();
-        builder.Services.AddDataProtection().UseEphemeralDataProtectionProvider();
+        if (redis is null)
+        {
+            builder.Services.AddSingleton<ISignInStore>(store);
+            builder.Services.AddDataProtection().UseEphemeralDataProtectionProvider();
+        }
+        else
+        {
+            builder.Services.AddSignInsInRedis(_ => redis.GetDatabase());
+        }
+
         builder.Services.AddSingleton<PublicListener>();
         builder.Services.AddSingleton<Microsoft.Extensions.Options.IConfigureOptions<KestrelServerOptions>>(provider => provider.GetRequiredService<PublicListener>());
         var app = builder.Build();
@@ -131,6 +143,9 @@ internal sealed class MemorySignInStore : ISignInStore
 {
     private readonly ConcurrentDictionary<string, byte[]> _signIns = new();
     private int _reads;
+
+    /// <summary>What the host with this store logged.</summary>
+    public ConcurrentQueue<string> Log { get; } = new();
 
     public bool Reachable { get; set; } = true;
 

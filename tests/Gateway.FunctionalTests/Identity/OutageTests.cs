@@ -40,7 +40,7 @@ public sealed class OutageTests
     [Fact]
     public async Task StoreAway_UnknownSignInOfAProgram_Is503AndNot401()
     {
-        // The same keys on both, as replicas have, but the second has never seen the sign-in.
+        // Room for one sign-in: the later ones push the first out of memory.
         await using var host = await GatewayHost.StartAsync(new() { ["Identity:MaximumBelieved"] = "1" });
         using var browser = host.NewBrowser();
         using var other = host.NewBrowser();
@@ -98,10 +98,35 @@ public sealed class OutageTests
     }
 
     [Fact]
+    public async Task ProviderThatChangesItsKey_IsReadAgain()
+    {
+        await using var host = await GatewayHost.StartAsync();
+        using var before = host.NewProgram(host.Authority.AccessToken());
+        using var first = await before.GetAsync("/");
+        host.Authority.RotateKey();
+        using var after = host.NewProgram(host.Authority.AccessToken());
+
+        // The first token with a new key is what makes the gateway look, so it may come too early.
+        using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        while (true)
+        {
+            using var answer = await after.GetAsync("/", bound.Token);
+            if (answer.StatusCode == HttpStatusCode.OK)
+            {
+                break;
+            }
+
+            Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
+            await Task.Delay(TimeSpan.FromMilliseconds(50), TimeProvider.System, bound.Token);
+        }
+
+        Assert.Equal(HttpStatusCode.OK, first.StatusCode);
+    }
+
+    [Fact]
     public async Task NobodyAllowed_RefusesToStart()
     {
-        var authority = await TestAuthority.StartAsync();
-        await using var _ = authority;
+        await using var authority = await TestAuthority.StartAsync();
         await using var app = GatewayHost.Build(authority, new MemorySignInStore(), new MemorySessions(), new()
         {
             ["Identity:Allow:Users:0"] = null,
@@ -112,6 +137,23 @@ public sealed class OutageTests
 
         Assert.Contains(refusal.Failures, fault => fault.StartsWith("Identity:Allow ", StringComparison.Ordinal));
         Assert.Contains(refusal.Failures, fault => fault.StartsWith("Identity:ClientId ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task FaultsOfSeveralSections_AreAllListed()
+    {
+        await using var authority = await TestAuthority.StartAsync();
+        await using var app = GatewayHost.Build(authority, new MemorySignInStore(), new MemorySessions(), new()
+        {
+            ["Identity:ClientId"] = "",
+            ["Operations:Listen"] = "nowhere",
+        });
+
+        var refusal = await Assert.ThrowsAsync<AggregateException>(() => app.StartAsync());
+
+        var faults = refusal.InnerExceptions.Cast<OptionsValidationException>().SelectMany(section => section.Failures).ToList();
+        Assert.Contains(faults, fault => fault.StartsWith("Identity:ClientId ", StringComparison.Ordinal));
+        Assert.Contains(faults, fault => fault.StartsWith("Operations:Listen ", StringComparison.Ordinal));
     }
 
     // Bound and never listened on: connections are refused, and nobody else can take the port meanwhile.

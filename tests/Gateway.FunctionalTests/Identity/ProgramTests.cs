@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using Microsoft.IdentityModel.Tokens;
@@ -86,6 +87,30 @@ public sealed class ProgramTests
         using var answer = await program.GetAsync("/");
 
         Assert.Equal(HttpStatusCode.Forbidden, answer.StatusCode);
+    }
+
+    [Theory]
+    [InlineData("/.gateway")]
+    [InlineData("/.gateway/")]
+    [InlineData("/.gateway/nothing/here")]
+    [InlineData("/.GATEWAY/nothing")]
+    public async Task PathOfTheGatewayThatNobodyMaps_IsNotTheWorkspaces(string path)
+    {
+        await using var host = await GatewayHost.StartAsync();
+        using var program = host.NewProgram(host.Authority.AccessToken());
+
+        using var answer = await program.GetAsync(path);
+
+        await AssertProblemAsync(answer, HttpStatusCode.NotFound, "not-found");
+    }
+
+    [Fact]
+    public async Task TwoAuthorizationHeaders_Are400()
+    {
+        await using var host = await GatewayHost.StartAsync();
+        var answer = await RawAsync(host.PublicUrl, "GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\nConnection: close\r\n\r\n");
+
+        Assert.StartsWith("HTTP/1.1 400 ", answer, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -183,6 +208,16 @@ public sealed class ProgramTests
         Assert.Equal("application/problem+json", answer.Content.Headers.ContentType!.MediaType);
         Assert.Contains("\"urn:gateway:problem:" + slug + "\"", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
         Assert.True(answer.Headers.CacheControl!.NoStore);
+    }
+
+    private static async Task<string> RawAsync(Uri to, string request)
+    {
+        using var client = new TcpClient();
+        await client.ConnectAsync(to.Host, to.Port).WaitAsync(TimeSpan.FromSeconds(30));
+        var stream = client.GetStream();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes(request));
+        using var reader = new StreamReader(stream, Encoding.ASCII);
+        return await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(30));
     }
 
     // The host's catch-all answers an upgrade like any request, which is enough to see who was let in.

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Gateway.Identity;
+using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace Gateway.FunctionalTests.Identity;
@@ -144,6 +145,64 @@ public sealed class SignInTests
         }
 
         Assert.Equal(reads, host.Store.Reads);
+    }
+
+    [Fact]
+    public async Task SecondSignInInABrowser_HasAHandleOfItsOwn()
+    {
+        await using var host = await GatewayHost.StartAsync(new() { ["Identity:Allow:Users:1"] = "bob" });
+        using var browser = host.NewBrowser();
+        await browser.FollowAsync("/");
+        var planted = browser.Cookies.GetCookieHeader(host.PublicUrl);
+        host.Authority.Person["sub"] = "bob";
+
+        var (answer, _) = await browser.FollowAsync("/.gateway/sign-in");
+
+        Assert.Equal("workspace of bob", await answer.Content.ReadAsStringAsync());
+        using var program = host.NewProgram();
+        program.DefaultRequestHeaders.Add("Cookie", planted);
+        Assert.Equal("workspace of alice", await program.GetStringAsync("/"));
+    }
+
+    [Fact]
+    public async Task SignInInUse_IsRenewed_AndEndsWhenLongUnused()
+    {
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        await using var host = await GatewayHost.StartAsync(time: time);
+        using var browser = host.NewBrowser();
+        await browser.FollowAsync("/");
+
+        time.Advance(TimeSpan.FromHours(7));
+        using var renewed = await browser.NavigateAsync("/");
+        time.Advance(TimeSpan.FromHours(7));
+        using var still = await browser.NavigateAsync("/");
+        time.Advance(TimeSpan.FromHours(13));
+        using var ended = await browser.NavigateAsync("/");
+
+        Assert.Equal(HttpStatusCode.OK, renewed.StatusCode);
+        Assert.Contains(renewed.Headers.GetValues("Set-Cookie"), cookie => cookie.StartsWith("gateway=", StringComparison.Ordinal));
+        Assert.Equal(HttpStatusCode.OK, still.StatusCode);
+        Assert.Equal(HttpStatusCode.Redirect, ended.StatusCode);
+    }
+
+    [Fact]
+    public async Task SignInInUse_EndsAtItsAbsoluteEnd()
+    {
+        var time = new FakeTimeProvider(TimeProvider.System.GetUtcNow());
+        await using var host = await GatewayHost.StartAsync(time: time);
+        using var browser = host.NewBrowser();
+        await browser.FollowAsync("/");
+
+        for (var i = 0; i < 21; i++)
+        {
+            using var inUse = await browser.NavigateAsync("/");
+            Assert.Equal(HttpStatusCode.OK, inUse.StatusCode);
+            time.Advance(TimeSpan.FromHours(8));
+        }
+
+        using var ended = await browser.NavigateAsync("/");
+        Assert.Equal(HttpStatusCode.Redirect, ended.StatusCode);
+        Assert.Equal(0, host.Store.Count);
     }
 
     [Fact]

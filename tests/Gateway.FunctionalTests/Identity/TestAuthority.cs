@@ -19,18 +19,21 @@ internal sealed class TestAuthority : IAsyncDisposable
     public const string Audience = "gateway-api";
 
     private readonly WebApplication _app;
+    private RSA _published;
     private readonly ConcurrentDictionary<string, Grant> _grants = new();
-    private readonly RSA _rsa = RSA.Create(2048);
+    // One for all authorities: making one costs more than most tests.
+    private static readonly RSA SharedKey = RSA.Create(2048);
 
     private TestAuthority(WebApplication app)
     {
         _app = app;
-        Key = new RsaSecurityKey(_rsa) { KeyId = "key-1" };
+        Key = new RsaSecurityKey(SharedKey) { KeyId = "key-1" };
+        _published = SharedKey;
     }
 
     public string Url { get; private set; } = "";
 
-    public RsaSecurityKey Key { get; }
+    public RsaSecurityKey Key { get; private set; }
 
     /// <summary>Who signs in next, with further claims.</summary>
     public Dictionary<string, object> Person { get; } = new() { ["sub"] = "alice" };
@@ -62,6 +65,13 @@ internal sealed class TestAuthority : IAsyncDisposable
         return authority;
     }
 
+    /// <summary>From now on another key signs, and it alone is published.</summary>
+    public void RotateKey()
+    {
+        _published = RSA.Create(2048);
+        Key = new RsaSecurityKey(_published) { KeyId = "key-2" };
+    }
+
     /// <summary>An access token as a program would get it; each part can be made wrong.</summary>
     public string AccessToken(
         string user = "alice",
@@ -81,7 +91,6 @@ internal sealed class TestAuthority : IAsyncDisposable
     {
         await _app.StopAsync(new CancellationToken(canceled: true));
         await _app.DisposeAsync();
-        _rsa.Dispose();
     }
 
     private static string Token(Dictionary<string, object> claims, string issuer, string audience, TimeSpan endsIn, SigningCredentials signing)
@@ -113,7 +122,7 @@ internal sealed class TestAuthority : IAsyncDisposable
 
     private IResult Jwks()
     {
-        var key = _rsa.ExportParameters(includePrivateParameters: false);
+        var key = _published.ExportParameters(includePrivateParameters: false);
         return Results.Json(new
         {
             keys = new[] { new { kty = "RSA", use = "sig", alg = "RS256", kid = Key.KeyId, n = Base64UrlEncoder.Encode(key.Modulus), e = Base64UrlEncoder.Encode(key.Exponent) } },

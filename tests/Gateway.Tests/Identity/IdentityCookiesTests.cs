@@ -1,0 +1,18 @@
+using Gateway.Identity;
+using Xunit;
+
+namespace Gateway.Tests.Identity;
+
+public sealed class IdentityCookiesTests
+{
+    [Theory]
+    [InlineData("gateway", true)]
+    [InlineData("__Host-gateway", true)]
+    [InlineData("gateway.sign-in.abc", true)]
+    [InlineData("gateway.nonce.abc", true)]
+    [InlineData("gateways", false)]
+    [InlineData("my-gateway", false)]
+    [InlineData("Gateway", false)]
+    [InlineData("session", false)]
+    public void Cookie_IsOursByName(string name, bool expected) => Assert.Equal(expected, IdentityCookies.IsOurs(name));
+}

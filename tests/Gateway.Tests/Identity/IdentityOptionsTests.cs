@@ -1,0 +1,73 @@
+using Gateway.Identity;
+using Xunit;
+
+namespace Gateway.Tests.Identity;
+
+public sealed class IdentityOptionsTests
+{
+    [Fact]
+    public void CompleteOptions_HaveNoFault() => Assert.Empty(Faults(Complete()));
+
+    [Fact]
+    public void EmptyOptions_HaveAllTheirFaultsListedByKey()
+    {
+        var faults = Faults(new IdentityOptions { Scopes = "profile", CookieLifetime = TimeSpan.Zero });
+
+        Assert.Equal(
+            ["Identity:Authority", "Identity:ClientId", "Identity:Audience", "Identity:Scopes", "Identity:Allow", "Identity:CookieLifetime"],
+            faults.Select(fault => fault.Split(' ')[0]));
+    }
+
+    [Fact]
+    public void HttpAuthority_MustBeAskedFor()
+    {
+        var options = Complete();
+        options.Authority = "http://localhost:8081";
+        Assert.Contains(Faults(options), fault => fault.StartsWith("Identity:Authority ", StringComparison.Ordinal));
+
+        options.AllowHttpAuthority = true;
+        Assert.Empty(Faults(options));
+    }
+
+    [Fact]
+    public void EveryoneBesideAList_IsAFault()
+    {
+        var options = Complete();
+        options.Allow.Everyone = true;
+
+        Assert.Single(Faults(options), fault => fault.StartsWith("Identity:Allow:Everyone ", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("https://gateway.example/path")]
+    [InlineData("gateway.example")]
+    [InlineData("ftp://gateway.example")]
+    public void PublicUrlThatIsNoOrigin_IsAFault(string url)
+    {
+        var options = Complete();
+        options.PublicUrl = url;
+
+        Assert.Single(Faults(options), fault => fault.StartsWith("Identity:PublicUrl ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void EntriesThatCannotMatch_AreFaults()
+    {
+        var options = Complete();
+        options.Allow.Emails.Add("alice");
+        options.Allow.Domains.Add("*.example.com");
+        options.Allow.Groups.Add(" ");
+
+        Assert.Equal(["Identity:Allow:Groups:0", "Identity:Allow:Emails:0", "Identity:Allow:Domains:0"], Faults(options).Select(fault => fault.Split(' ')[0]));
+    }
+
+    private static IdentityOptions Complete() => new()
+    {
+        Authority = "https://login.example.com",
+        ClientId = "gateway",
+        Audience = "gateway-api",
+        Allow = { Users = { "alice" } },
+    };
+
+    private static IEnumerable<string> Faults(IdentityOptions options) => new IdentityOptionsValidation().Validate(null, options).Failures ?? [];
+}
