@@ -1,2 +1,43 @@
-var app = WebApplication.Create(args);
-app.Run();
+using Gateway;
+using Gateway.Identity;
+using Gateway.Idling;
+using Gateway.Machines;
+using Gateway.Operations;
+using Gateway.Provisioning;
+using Gateway.Proxying;
+using Gateway.Reconciling;
+using Gateway.Sessions;
+using Gateway.Waking;
+
+var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
+builder.AddDefaults();
+
+builder.Services.AddSingleton(TimeProvider.System);
+builder.Services.AddSessions();
+builder.Services.AddMachines();
+builder.Services.AddIdentity();
+builder.Services.AddWaking();
+builder.Services.AddProvisioning();
+builder.Services.AddReconciling();
+builder.Services.AddIdling();
+builder.Services.AddProxying();
+builder.Services.AddOperations();
+builder.Services.AddWorkspaceRequests();
+builder.Services.AddReverseProxy().LoadFromConfig(builder.Configuration.GetSection("ReverseProxy"));
+
+var app = builder.Build();
+if (!Configuration.IsValid(app))
+{
+    return 1;
+}
+
+app.UseClientAddress();
+app.UseIdentity();
+
+app.MapIdentity();
+app.MapOperations();
+app.MapReverseProxy();
+app.MapWorkspaceRequests();
+
+await app.RunAsync();
+return 0;

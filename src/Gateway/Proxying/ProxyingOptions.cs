@@ -31,6 +31,9 @@ internal sealed class ProxyingOptions
     /// <summary>How long an unused connection to a machine is kept. Shorter than a machine's idle time.</summary>
     public TimeSpan KeepConnections { get; set; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>At shutdown, how long new requests are still served while the health check fails, and over which open sockets are closed.</summary>
+    public TimeSpan ShutdownGrace { get; set; } = TimeSpan.FromSeconds(10);
+
     /// <summary>Silence allowed on the path asked for.</summary>
     public TimeSpan AnswerSilenceOf(string path)
     {
@@ -66,6 +69,7 @@ internal sealed class ProxyingOptionsValidation : IValidateOptions<ProxyingOptio
         }
 
         Check(options.SocketPingAfter >= TimeSpan.Zero, "Proxying:SocketPingAfter must not be negative; 00:00:00 switches it off.");
+        Check(options.ShutdownGrace >= TimeSpan.Zero && options.ShutdownGrace <= TimeSpan.FromMinutes(4), "Proxying:ShutdownGrace must be between 0 and 00:04:00, within the platform's kill timeout.");
         Check(options.KeepConnections > TimeSpan.Zero, "Proxying:KeepConnections must be positive.");
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
 

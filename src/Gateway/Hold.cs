@@ -1,0 +1,53 @@
+using System.Globalization;
+using Gateway.Waking;
+
+namespace Gateway;
+
+/// <summary>How long one request may still be held, and what it tells its client about having been held.</summary>
+internal sealed class Hold
+{
+    private readonly long _started;
+    private readonly TimeSpan _limit;
+    private readonly TimeProvider _time;
+
+    public Hold(HttpRequest request, TimeSpan limit, TimeProvider time)
+    {
+        (_time, _started) = (time, time.GetTimestamp());
+        _limit = Preferred(request) is { } preferred && preferred < limit ? preferred : limit;
+    }
+
+    public TimeSpan Left => _limit - _time.GetElapsedTime(_started) is { Ticks: > 0 } left ? left : TimeSpan.Zero;
+
+    /// <summary><c>Server-Timing</c> (W3C): where the time of the hold went, and whether this request began the wake or joined one.</summary>
+    public void Report(HttpResponse response, WakeOutcome.Awake awake)
+    {
+        var timing = awake.Timing;
+        response.OnStarting(() =>
+        {
+            response.Headers.Append("Server-Timing", string.Create(
+                CultureInfo.InvariantCulture,
+                $"hold;dur={Held.TotalMilliseconds:0.0}, map;dur={timing.Map.TotalMilliseconds:0.0}, claim;dur={timing.Claim.TotalMilliseconds:0.0}, start;dur={timing.Start.TotalMilliseconds:0.0}, boot;dur={timing.Boot.TotalMilliseconds:0.0}, probe;dur={timing.Probe.TotalMilliseconds:0.0}, {(awake.Led ? "led" : "joined")}"));
+            return Task.CompletedTask;
+        });
+    }
+
+    private TimeSpan Held => _time.GetElapsedTime(_started);
+
+    /// <summary><c>Prefer: wait=N</c> (RFC 7240, 4.3), in seconds: a program may ask to be held for less.</summary>
+    private static TimeSpan? Preferred(HttpRequest request)
+    {
+        foreach (var header in request.Headers["Prefer"])
+        {
+            foreach (var preference in (header ?? "").Split(','))
+            {
+                var parts = preference.Split(';')[0].Split('=', 2, StringSplitOptions.TrimEntries);
+                if (parts.Length == 2 && parts[0].Equals("wait", StringComparison.OrdinalIgnoreCase) && uint.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out var seconds))
+                {
+                    return TimeSpan.FromSeconds(seconds);
+                }
+            }
+        }
+
+        return null;
+    }
+}

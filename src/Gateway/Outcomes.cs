@@ -1,0 +1,63 @@
+using Gateway.Provisioning;
+using Gateway.Proxying;
+using Gateway.Waking;
+
+namespace Gateway;
+
+/// <summary>What a request's path can come to, turned into HTTP: the one place where outcomes get a status.</summary>
+internal static class Outcomes
+{
+    public static Refusal Of(WakeOutcome.Refused refused) => refused.Reason switch
+    {
+        WakeRefusal.TooManyHeld => Unavailable("too-many-held", "Too many requests wait for this workspace", refused.Detail, "waking", refused.RetryAfter),
+        WakeRefusal.HoldLimit => Unavailable("still-waking", "Your workspace is still waking up", refused.Detail, "waking", refused.RetryAfter),
+        WakeRefusal.CapacityShort => Unavailable("capacity-short", "Many workspaces are waking up", refused.Detail, "waking", refused.RetryAfter),
+        WakeRefusal.Updating => Unavailable("updating", "Your workspace is being updated", refused.Detail, "updating", refused.RetryAfter),
+        WakeRefusal.HostFull => Unavailable("host-full", "The host of your workspace has no room", refused.Detail, "failed", refused.RetryAfter),
+        WakeRefusal.HostUnreachable => Unavailable("host-unreachable", "The host of your workspace does not answer", refused.Detail, "failed", refused.RetryAfter),
+        WakeRefusal.NeverHealthy => Unavailable("never-healthy", "Your workspace started but does not answer", refused.Detail, "failed", refused.RetryAfter),
+        WakeRefusal.Crashed => Unavailable("crashed", "Your workspace stopped while it started", refused.Detail, "failed", refused.RetryAfter),
+        WakeRefusal.OutOfMemory => Unavailable("out-of-memory", "Your workspace ran out of memory while it started", refused.Detail, "failed", refused.RetryAfter),
+        WakeRefusal.Gone => Unavailable("gone", "Your workspace's machine no longer exists", refused.Detail, "gone", refused.RetryAfter),
+        WakeRefusal.Forbidden => Unavailable("not-permitted", "The gateway may not start this workspace", refused.Detail, "failed", refused.RetryAfter),
+        WakeRefusal.MapUnavailable => MapUnavailable(refused.RetryAfter),
+        WakeRefusal.PlatformUnavailable => Unavailable("platform-unavailable", "The platform does not answer", refused.Detail, "asleep", refused.RetryAfter),
+        _ => throw new ArgumentOutOfRangeException(nameof(refused), refused.Reason, "A wake refusal without a status."),
+    };
+
+    public static Refusal Of(ProvisionOutcome.Refused refused) => refused.Reason switch
+    {
+        ProvisionRefusal.HoldLimit => Unavailable("still-provisioning", "Your workspace is being made", refused.Detail, "provisioning", refused.RetryAfter),
+        ProvisionRefusal.RegionFull => Unavailable("region-full", "No region has room for your workspace", refused.Detail, "failed", refused.RetryAfter),
+        ProvisionRefusal.QuotaExceeded => Unavailable("quota-exceeded", "There is no room for another workspace", refused.Detail, "failed", refused.RetryAfter),
+        ProvisionRefusal.MapUnavailable => MapUnavailable(refused.RetryAfter),
+        ProvisionRefusal.PlatformUnavailable => Unavailable("platform-unavailable", "The platform does not answer", refused.Detail, "unassigned", refused.RetryAfter),
+        ProvisionRefusal.Forbidden or ProvisionRefusal.Misconfigured => Unavailable("not-provisioned", "The gateway cannot make your workspace", refused.Detail, "failed", refused.RetryAfter),
+        ProvisionRefusal.Failed => Unavailable("provisioning-failed", "Your workspace could not be made", refused.Detail, "failed", refused.RetryAfter),
+        _ => throw new ArgumentOutOfRangeException(nameof(refused), refused.Reason, "A provisioning refusal without a status."),
+    };
+
+    /// <summary>The workspace took the request, or never could, and there is no answer of its own to pass on. Null: nobody is there to be told.</summary>
+    public static Refusal? Of(ForwardOutcome outcome) => outcome switch
+    {
+        ForwardOutcome.Completed or ForwardOutcome.ClientLeft => null,
+        ForwardOutcome.NeverReached => Unavailable(
+            "unreachable", "Your workspace does not take connections", "It is started, but it could not be reached.", "awake", TimeSpan.FromSeconds(5)),
+        ForwardOutcome.Silent => new(
+            StatusCodes.Status504GatewayTimeout, "silent", "Your workspace did not answer", "It took the request and sent nothing for longer than is allowed on this path.") { GatewayState = "awake" },
+        ForwardOutcome.Drained => Unavailable("restarting", "The gateway is restarting", "Please ask again.", "awake", TimeSpan.FromSeconds(1)),
+        _ => new(
+            StatusCodes.Status502BadGateway, "broken-answer", "Your workspace broke off", "It closed the connection before it answered. Whether it carried the request out is not known.") { GatewayState = "awake" },
+    };
+
+    /// <summary>The target means one thing as written and another when normalised.</summary>
+    public static readonly Refusal DisputedPath = new(
+        StatusCodes.Status400BadRequest, "disputed-path", "The path is ambiguous", "Its dot segments or encoded characters lead to the gateway's own paths when they are resolved. Write the path plainly.");
+
+    /// <summary>Nothing is known of the user, because Redis is away: nobody is sent to sign in again for that.</summary>
+    public static Refusal MapUnavailable(TimeSpan retryAfter) => Unavailable(
+        "map-unavailable", "Where your workspace is cannot be looked up right now", "The session map does not answer. Your files are safe; please try again shortly.", "unknown", retryAfter);
+
+    private static Refusal Unavailable(string type, string title, string detail, string state, TimeSpan retryAfter) =>
+        new(StatusCodes.Status503ServiceUnavailable, type, title, detail) { GatewayState = state, RetryAfter = retryAfter };
+}

@@ -1,0 +1,109 @@
+namespace Gateway.Sessions;
+
+/// <summary>
+/// A machine record that this replica works on: its lease is renewed for as long as the work goes on, and every write goes through here, so that the work
+/// and the renewal never write past each other. When somebody else takes the record over, <see cref="Lost"/> is cancelled.
+/// </summary>
+internal sealed class RecordClaim : IAsyncDisposable
+{
+    /// <summary>Long enough for a pause of a busy process, short enough for a user who waits for the next owner.</summary>
+    public static readonly TimeSpan Lease = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan Renewal = Lease / 3;
+
+    private readonly ISessionMap _map;
+    private readonly Replica _replica;
+    private readonly TimeProvider _time;
+    private readonly SemaphoreSlim _writing = new(1, 1);
+    private readonly CancellationTokenSource _lost = new();
+    private readonly CancellationTokenSource _ended = new();
+    private readonly Task _renewing;
+
+    private RecordClaim(ISessionMap map, MachineRecord record, Replica replica, TimeProvider time)
+    {
+        (_map, Record, _replica, _time) = (map, record, replica, time);
+        Lost = _lost.Token;
+        _renewing = RenewAsync();
+    }
+
+    /// <summary>As last written.</summary>
+    public MachineRecord Record { get; private set; }
+
+    public CancellationToken Lost { get; }
+
+    /// <summary>Writes <paramref name="next"/> with a lease of this replica; null when another write was first.</summary>
+    public static async Task<RecordClaim?> TakeAsync(ISessionMap map, MachineRecord next, Replica replica, TimeProvider time, CancellationToken cancellationToken)
+    {
+        var write = await map.WriteAsync(Leased(next, replica, time), cancellationToken);
+        return write.Won ? new RecordClaim(map, write.Current!, replica, time) : null;
+    }
+
+    /// <summary>The next step of the work, still under the lease; false when the record was taken over.</summary>
+    public Task<bool> WriteAsync(MachineRecord next, CancellationToken cancellationToken) => WriteAsync(_ => Leased(next, _replica, _time), cancellationToken);
+
+    /// <summary>The end of the work: no lease, no renewal. False when the record was taken over, and then theirs stands.</summary>
+    public async Task<bool> EndAsync(MachineRecord next, CancellationToken cancellationToken)
+    {
+        await _ended.CancelAsync();
+        return await WriteAsync(_ => next with { Lease = null, ChangedAt = _time.GetUtcNow() }, cancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _ended.CancelAsync();
+        await _renewing;
+        _ended.Dispose();
+        _lost.Dispose();
+        _writing.Dispose();
+    }
+
+    private async Task<bool> WriteAsync(Func<MachineRecord, MachineRecord> next, CancellationToken cancellationToken)
+    {
+        await _writing.WaitAsync(cancellationToken);
+        try
+        {
+            var write = await _map.WriteAsync(next(Record) with { Epoch = Record.Epoch }, cancellationToken);
+            if (write.Won)
+            {
+                Record = write.Current!;
+                return true;
+            }
+        }
+        finally
+        {
+            _writing.Release();
+        }
+
+        await _lost.CancelAsync();
+        return false;
+    }
+
+    private async Task RenewAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                await Task.Delay(Renewal, _time, _ended.Token);
+                try
+                {
+                    if (!await WriteAsync(record => Leased(record, _replica, _time), _ended.Token))
+                    {
+                        return;
+                    }
+                }
+                catch (SessionMapUnavailableException)
+                {
+                    // The work goes on; the next renewal, or the end, finds out whether the record is still ours.
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The work has ended.
+        }
+    }
+
+    private static MachineRecord Leased(MachineRecord record, Replica replica, TimeProvider time) =>
+        record with { Lease = new RecordLease(replica.Name, time.GetUtcNow() + Lease) };
+}

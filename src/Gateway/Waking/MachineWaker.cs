@@ -1,0 +1,110 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using Gateway.Machines;
+using Gateway.Sessions;
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Waking;
+
+/// <summary>
+/// Brings machines to awake: in this replica one wake in flight for each machine, which every request for it joins and none of them cancels; across
+/// replicas the owner of the <c>waking</c> record wakes and the others wait for it.
+/// </summary>
+internal sealed class MachineWaker(
+    ISessionMap map,
+    IMachines machines,
+    IReadinessProbe probe,
+    Replica replica,
+    HeldRequests held,
+    WakingMetrics metrics,
+    IOptions<WakingOptions> options,
+    TimeProvider time,
+    ILoggerFactory loggers)
+{
+    private readonly ConcurrentDictionary<(MachineId Machine, bool Doubted), WakeInFlight> _inFlight = new();
+    private readonly ILogger _logger = loggers.CreateLogger<MachineWaker>();
+
+    /// <summary>
+    /// Answers when the machine is awake, at the latest after <paramref name="hold"/>; the wake goes on after that. Throws only the cancellation of the
+    /// caller's own token.
+    /// </summary>
+    public Task<WakeOutcome> EnsureAwakeAsync(WakeRequest request, TimeSpan hold, CancellationToken cancellationToken) =>
+        HoldAsync(request, null, hold, cancellationToken);
+
+    /// <summary>
+    /// A forward never reached the machine in <paramref name="boot"/>. If the platform still has it started in that boot, it is probed from here and nobody
+    /// else's belief is touched; otherwise it is woken.
+    /// </summary>
+    public Task<WakeOutcome> DoubtAsync(WakeRequest request, long boot, TimeSpan hold, CancellationToken cancellationToken) =>
+        HoldAsync(request, boot, hold, cancellationToken);
+
+    /// <summary>Begins a wake that nobody waits for.</summary>
+    public void WakeAhead(WakeRequest request) => Join(request, null);
+
+    /// <summary>How far the machine's wake is on this replica, or null when there is none.</summary>
+    public WakeProgress? ProgressOf(MachineId machine) =>
+        _inFlight.TryGetValue((machine, false), out var flight) || _inFlight.TryGetValue((machine, true), out flight) ? flight.Progress : null;
+
+    private async Task<WakeOutcome> HoldAsync(WakeRequest request, long? doubted, TimeSpan hold, CancellationToken cancellationToken)
+    {
+        if (!held.TryEnter(request.User))
+        {
+            return new WakeOutcome.Refused(WakeRefusal.TooManyHeld, WakeRefusals.DetailOf(WakeRefusal.TooManyHeld), Spread(TimeSpan.FromSeconds(2)));
+        }
+
+        using var activity = GatewayTelemetry.Source.StartActivity("gateway.wake");
+        try
+        {
+            var (flight, led) = Join(request, doubted);
+            activity?.AddLink(new ActivityLink(flight.Trace));
+            activity?.SetTag("gateway.led", led);
+            var outcome = await flight.Task.WaitAsync(hold, time, cancellationToken);
+            return outcome is WakeOutcome.Awake awake ? awake with { Led = led } : outcome;
+        }
+        catch (TimeoutException)
+        {
+            return new WakeOutcome.Refused(WakeRefusal.HoldLimit, WakeRefusals.DetailOf(WakeRefusal.HoldLimit), Spread(TimeSpan.FromSeconds(1)));
+        }
+        finally
+        {
+            held.Leave(request.User);
+        }
+    }
+
+    private (WakeInFlight Flight, bool Led) Join(WakeRequest request, long? doubted)
+    {
+        var key = (request.Machine, doubted is not null);
+        while (true)
+        {
+            if (_inFlight.TryGetValue(key, out var flight))
+            {
+                return (flight, false);
+            }
+
+            var mine = new WakeInFlight(map, machines, probe, replica, options.Value, time, _logger, request, doubted);
+            if (_inFlight.TryAdd(key, mine))
+            {
+                _ = EndAsync(key, mine, request.Cause);
+                mine.Begin();
+                return (mine, true);
+            }
+        }
+    }
+
+    private async Task EndAsync((MachineId, bool) key, WakeInFlight flight, WakeCause cause)
+    {
+        try
+        {
+            metrics.Ended(cause, await flight.Finished, flight.Progress.Elapsed);
+        }
+        finally
+        {
+            // Before the waiting are told, so that whoever asks again afterwards begins anew.
+            _inFlight.TryRemove(new(key, flight));
+            flight.Tell();
+        }
+    }
+
+    /// <summary>Spread at random, so that all who are sent away do not come back at once.</summary>
+    private static TimeSpan Spread(TimeSpan least) => least + (least * 2 * Random.Shared.NextDouble());
+}

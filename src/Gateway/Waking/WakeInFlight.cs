@@ -1,0 +1,292 @@
+using System.Diagnostics;
+using Gateway.Machines;
+using Gateway.Sessions;
+
+namespace Gateway.Waking;
+
+/// <summary>One wake of one machine on this replica, from the wish to an outcome. Detached from all who wait for it; ends by itself within its limit.</summary>
+internal sealed partial class WakeInFlight
+{
+    private static readonly TimeSpan OnePoll = TimeSpan.FromSeconds(1);
+
+    private readonly ISessionMap _map;
+    private readonly IMachines _machines;
+    private readonly IReadinessProbe _probe;
+    private readonly Replica _replica;
+    private readonly WakingOptions _options;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly WakeRequest _request;
+    private readonly long? _doubted;
+    private readonly TaskCompletionSource<WakeOutcome> _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly TaskCompletionSource<WakeOutcome> _told = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly DateTimeOffset _deadline;
+
+    public WakeInFlight(
+        ISessionMap map, IMachines machines, IReadinessProbe probe, Replica replica, WakingOptions options, TimeProvider time, ILogger logger, WakeRequest request, long? doubted)
+    {
+        (_map, _machines, _probe, _replica, _options, _time, _logger, _request, _doubted) = (map, machines, probe, replica, options, time, logger, request, doubted);
+        _deadline = time.GetUtcNow() + options.WakeLimit;
+        Progress = new WakeProgress(time);
+    }
+
+    public WakeProgress Progress { get; }
+
+    /// <summary>What the waiting await: told last, when the wake is no longer to be joined.</summary>
+    public Task<WakeOutcome> Task => _told.Task;
+
+    /// <summary>The outcome, before anybody is told.</summary>
+    public Task<WakeOutcome> Finished => _finished.Task;
+
+    /// <summary>The wake's own span, which joiners link to.</summary>
+    public ActivityContext Trace { get; private set; }
+
+    public void Tell() => _told.TrySetResult(_finished.Task.IsCompletedSuccessfully ? _finished.Task.Result : Refuse(WakeRefusal.PlatformUnavailable));
+
+    /// <summary>Starts the work; it ends with an outcome whatever happens.</summary>
+    public async void Begin()
+    {
+        using var activity = GatewayTelemetry.Source.StartActivity("gateway.wake.lead", ActivityKind.Internal);
+        activity?.SetTag("gateway.machine", _request.Machine.Value);
+        Trace = activity?.Context ?? default;
+        using var limit = new CancellationTokenSource(_options.WakeLimit, _time);
+        try
+        {
+            _finished.TrySetResult(await RunAsync(limit.Token));
+        }
+        catch (OperationCanceledException)
+        {
+            _finished.TrySetResult(Refuse(WakeRefusal.NeverHealthy));
+        }
+        catch (Exception exception)
+        {
+            // A bug of ours must not leave requests hanging, nor take the process with it.
+            Log.WakeBroke(_logger, exception, _request.Machine.Value);
+            _finished.TrySetResult(Refuse(WakeRefusal.PlatformUnavailable));
+        }
+    }
+
+    private async Task<WakeOutcome> RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (_doubted is { } boot && await ResolveDoubtAsync(boot, cancellationToken) is { } resolved)
+            {
+                return resolved;
+            }
+
+            return await WakeBySharedRecordAsync(cancellationToken);
+        }
+        catch (SessionMapUnavailableException)
+        {
+            Log.WakingAlone(_logger, _request.Machine.Value);
+            return await WakeAloneAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Looks at the record until it is ours to act on, or somebody else has finished.</summary>
+    private async Task<WakeOutcome> WakeBySharedRecordAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var record = await _map.FindMachineAsync(_request.Machine, cancellationToken) ?? New();
+            switch (record.State)
+            {
+                case MachineRecordState.Awake when record.Address is { } address:
+                    return Awake(address, record.Boot);
+                case MachineRecordState.Gone:
+                    return Refuse(WakeRefusal.Gone);
+                case MachineRecordState.Failed when record.Failure is { } failure && failure.Until > _time.GetUtcNow():
+                    return new WakeOutcome.Refused(WakeRefusals.Parse(failure.Reason), failure.Detail, failure.Until - _time.GetUtcNow());
+                case MachineRecordState.Draining:
+                    // Somebody came before the stop was agreed on: the drain is over.
+                    await _map.WriteAsync(record with { State = MachineRecordState.Awake, Lease = null, ChangedAt = _time.GetUtcNow() }, cancellationToken);
+                    continue;
+                case MachineRecordState.Unknown:
+                case MachineRecordState.Waking or MachineRecordState.Stopping or MachineRecordState.Updating when IsHeld(record):
+                    Progress.Reach(WakeStep.Waiting);
+                    await WaitForOtherAsync(record, cancellationToken);
+                    continue;
+            }
+
+            if (await ClaimAsync(record, cancellationToken) is { } claim)
+            {
+                await using (claim)
+                {
+                    if (await WakeClaimedAsync(claim, cancellationToken) is { } outcome)
+                    {
+                        return outcome;
+                    }
+                }
+            }
+        }
+    }
+
+    private MachineRecord New() => new()
+    {
+        Machine = _request.Machine,
+        App = _request.App,
+        State = MachineRecordState.Asleep,
+        ChangedAt = _time.GetUtcNow(),
+    };
+
+    private bool IsHeld(MachineRecord record) => record.Lease is { } lease && lease.Until > _time.GetUtcNow();
+
+    /// <summary>Until the record changes, or its owner's lease is over and it is anybody's.</summary>
+    private async Task WaitForOtherAsync(MachineRecord record, CancellationToken cancellationToken)
+    {
+        var left = record.Lease is { } lease ? lease.Until - _time.GetUtcNow() : OnePoll;
+        await _map.WaitForChangeAsync(_request.Machine, record.Epoch, left < OnePoll && left > TimeSpan.Zero ? left : OnePoll, cancellationToken);
+    }
+
+    /// <summary>A takeover of a wake stays in its boot: its owner may have started the machine already, and one start is enough.</summary>
+    private Task<RecordClaim?> ClaimAsync(MachineRecord record, CancellationToken cancellationToken)
+    {
+        var takesOver = record.State is MachineRecordState.Waking;
+        if (takesOver)
+        {
+            Log.WakeTakenOver(_logger, _request.Machine.Value, record.Lease?.Owner ?? "");
+        }
+
+        var next = record with
+        {
+            State = MachineRecordState.Waking,
+            Boot = takesOver ? record.Boot : record.Boot + 1,
+            Address = null,
+            ChangedAt = _time.GetUtcNow(),
+        };
+        return RecordClaim.TakeAsync(_map, next, _replica, _time, cancellationToken);
+    }
+
+    /// <summary>Null: the record was taken over meanwhile, and is to be looked at again.</summary>
+    private async Task<WakeOutcome?> WakeClaimedAsync(RecordClaim claim, CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, claim.Lost);
+        BootResult result;
+        try
+        {
+            result = await BootAsync(claim.Record.Boot, either.Token);
+        }
+        catch (OperationCanceledException) when (claim.Lost.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            return null;
+        }
+        catch (OperationCanceledException)
+        {
+            result = BootResult.Failed(WakeRefusal.NeverHealthy);
+        }
+
+        return await WriteDownAsync(claim, result);
+    }
+
+    /// <summary>Writes what became of it, for everybody. Without the map it is true all the same for those who wait here.</summary>
+    private async Task<WakeOutcome?> WriteDownAsync(RecordClaim claim, BootResult result)
+    {
+        var next = NextRecord(claim.Record, result);
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                if (!await claim.EndAsync(next, CancellationToken.None))
+                {
+                    return null;
+                }
+
+                break;
+            }
+            catch (SessionMapUnavailableException) when (attempt < 3)
+            {
+                await System.Threading.Tasks.Task.Delay(TimeSpan.FromMilliseconds(300 * attempt), _time);
+            }
+            catch (SessionMapUnavailableException)
+            {
+                break;
+            }
+        }
+
+        if (result.Address is { } address)
+        {
+            Log.MachineWoken(_logger, _request.Machine.Value, next.Boot, _request.Cause, Progress.Elapsed.TotalSeconds);
+            return Awake(address, next.Boot);
+        }
+
+        Log.WakeFailed(_logger, _request.Machine.Value, result.Refusal, next.Failure?.Times ?? 0);
+        return new WakeOutcome.Refused(result.Refusal, WakeRefusals.DetailOf(result.Refusal), next.Failure is { } failure ? failure.Until - _time.GetUtcNow() : OnePoll * 2);
+    }
+
+    private MachineRecord NextRecord(MachineRecord record, BootResult result)
+    {
+        if (result.Address is { } address)
+        {
+            return record with { State = MachineRecordState.Awake, Address = address, Region = result.Region ?? record.Region, Suspended = false, Failure = null };
+        }
+
+        return result.Refusal switch
+        {
+            WakeRefusal.Gone => record with { State = MachineRecordState.Gone, Failure = null },
+            // Nothing was learnt about the machine: the next request tries again.
+            WakeRefusal.PlatformUnavailable or WakeRefusal.CapacityShort => record with { State = MachineRecordState.Asleep },
+            _ => record with { State = MachineRecordState.Failed, Failure = Failure(record.Failure, result.Refusal) },
+        };
+    }
+
+    /// <summary>Each failure in a row is remembered twice as long as the one before: a machine that crashes is not started for ever.</summary>
+    private RecordFailure Failure(RecordFailure? former, WakeRefusal reason)
+    {
+        var times = (former?.Times ?? 0) + 1;
+        var pause = _options.FailurePause * Math.Pow(2, Math.Min(times - 1, 20));
+        var until = _time.GetUtcNow() + (pause < _options.LongestFailurePause ? pause : _options.LongestFailurePause);
+        return new RecordFailure(WakeRefusals.NameOf(reason), WakeRefusals.DetailOf(reason), times, until);
+    }
+
+    private WakeOutcome.Awake Awake(string address, long boot)
+    {
+        Progress.Reach(WakeStep.Ready);
+        return new WakeOutcome.Awake(address, boot, Timing(), Led: true);
+    }
+
+    private WakeTiming Timing()
+    {
+        var begun = Progress.At(WakeStep.Starting) ?? Progress.At(WakeStep.Checking) ?? Progress.Elapsed;
+        var waited = Progress.At(WakeStep.Waiting);
+        return new WakeTiming(
+            waited ?? begun,
+            waited is { } since && begun > since ? begun - since : TimeSpan.Zero,
+            Progress.Between(WakeStep.Starting, WakeStep.Booting),
+            Progress.Between(WakeStep.Booting, WakeStep.Checking),
+            Progress.Between(WakeStep.Checking, WakeStep.Ready),
+            Progress.Elapsed);
+    }
+
+    private static WakeOutcome.Refused Refuse(WakeRefusal reason) => new(reason, WakeRefusals.DetailOf(reason), OnePoll * 2);
+
+    private static partial class Log
+    {
+        [LoggerMessage(4001, LogLevel.Information, "Machine {Machine} is awake in boot {Boot}, for {Cause}, after {Seconds:0.000} s", EventName = "MachineWoken")]
+        public static partial void MachineWoken(ILogger logger, string machine, long boot, WakeCause cause, double seconds);
+
+        [LoggerMessage(4002, LogLevel.Warning, "Machine {Machine} could not be woken: {Reason}, {Times} in a row", EventName = "WakeFailed")]
+        public static partial void WakeFailed(ILogger logger, string machine, WakeRefusal reason, int times);
+
+        [LoggerMessage(4003, LogLevel.Information, "The wake of machine {Machine} is taken over from {Owner}, whose lease is over", EventName = "WakeTakenOver")]
+        public static partial void WakeTakenOver(ILogger logger, string machine, string owner);
+
+        [LoggerMessage(4004, LogLevel.Warning, "The session map does not answer: machine {Machine} is woken by this replica alone", EventName = "WakingAlone")]
+        public static partial void WakingAlone(ILogger logger, string machine);
+
+        [LoggerMessage(4005, LogLevel.Error, "The wake of machine {Machine} broke", EventName = "WakeBroke")]
+        public static partial void WakeBroke(ILogger logger, Exception exception, string machine);
+
+        [LoggerMessage(4006, LogLevel.Warning, "Machine {Machine} is started but could not be reached from here in boot {Boot}", EventName = "MachineUnreachable")]
+        public static partial void MachineUnreachable(ILogger logger, string machine, long boot);
+    }
+}
+
+/// <summary>What an attempt to boot came to: an address, or a reason.</summary>
+internal readonly record struct BootResult(string? Address, string? Region, WakeRefusal Refusal)
+{
+    public static BootResult Ready(string address, string region) => new(address, region, default);
+
+    public static BootResult Failed(WakeRefusal refusal) => new(null, null, refusal);
+}

@@ -1,0 +1,133 @@
+using Gateway.Identity;
+using Gateway.Idling;
+using Gateway.Operations;
+using Gateway.Provisioning;
+using Gateway.Proxying;
+using Gateway.Sessions;
+using Gateway.Waking;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Options;
+
+namespace Gateway;
+
+/// <summary>
+/// The path of a request for a workspace: who, where, a visit, awake?, forward. A warm request passes through without a call to Redis or the Machines API,
+/// without a lock, and without waiting for anything but the workspace.
+/// </summary>
+internal sealed class WorkspaceRequest(
+    RouteTable routes,
+    WorkspaceProvisioner provisioner,
+    Visits visits,
+    MachineWaker waker,
+    WorkspaceForwarder forwarder,
+    Shutdown shutdown,
+    IOptions<WakingOptions> options,
+    TimeProvider time)
+{
+    /// <summary>A belief that proves wrong is corrected and tried again; a machine that is lost each time is a failure to report.</summary>
+    private const int MostForwards = 4;
+
+    public async Task HandleAsync(HttpContext context)
+    {
+        if (await AnswerAsync(context) is { } refusal && !context.RequestAborted.IsCancellationRequested)
+        {
+            await RefusalResponse.WriteAsync(context, refusal);
+        }
+    }
+
+    /// <summary>Null: the workspace has answered, or the client has left.</summary>
+    private async Task<Refusal?> AnswerAsync(HttpContext context)
+    {
+        // Whose path is it? What is plainly below /.gateway has endpoints of its own and never comes here.
+        if (WorkspacePath.OwnerOf(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget) is not PathOwner.Workspace)
+        {
+            return Outcomes.DisputedPath;
+        }
+
+        // Who
+        var user = context.User.GetUserId();
+        OwnCredentials.Remove(context);
+
+        try
+        {
+            // Where
+            var hold = new Hold(context.Request, options.Value.HoldLimit, time);
+            var lookup = await routes.FindAsync(user, context.RequestAborted);
+            return lookup switch
+            {
+                { Known: RouteKnown.Unknown } => Outcomes.MapUnavailable(TimeSpan.FromSeconds(2)),
+                { Route: { Session: { State: SessionState.Assigned, Machine: { } machine } session } route } => await VisitAsync(context, user, session, machine, route.Machine, hold),
+                _ => await ProvisionAsync(context, user, hold),
+            };
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>A user without a workspace gets one, and then their answer from it.</summary>
+    private async Task<Refusal?> ProvisionAsync(HttpContext context, UserId user, Hold hold) =>
+        await provisioner.EnsureAssignedAsync(user, hold.Left, context.RequestAborted) switch
+        {
+            ProvisionOutcome.Assigned { Session: { Machine: { } machine } session } => await VisitAsync(context, user, session, machine, routes.Believed(machine), hold),
+            ProvisionOutcome.Refused refused => Outcomes.Of(refused),
+            _ => throw new InvalidOperationException("A session was assigned without a machine."),
+        };
+
+    private async Task<Refusal?> VisitAsync(HttpContext context, UserId user, Session session, MachineId machine, MachineRecord? record, Hold hold)
+    {
+        // Opened before the wake, so that no idle stop takes the machine from under this request; closed when all of it has ended.
+        var intent = Intent.Of(context.Request);
+        using var visit = visits.Open(machine, intent.IsSocket, intent.CountsAsUse);
+        var wake = new WakeRequest(session.App, machine, user, intent.Cause);
+        var doubted = default(long?);
+
+        for (var forwards = 1; forwards <= MostForwards; forwards++)
+        {
+            // Awake?
+            if (visit.GateIsClosed || doubted is not null || record is not { State: MachineRecordState.Awake, Address: not null })
+            {
+                var outcome = doubted is { } boot
+                    ? await waker.DoubtAsync(wake, boot, hold.Left, context.RequestAborted)
+                    : await waker.EnsureAwakeAsync(wake, hold.Left, context.RequestAborted);
+                if (outcome is WakeOutcome.Refused { Reason: WakeRefusal.Gone })
+                {
+                    return await ReplaceAsync(context, session, hold);
+                }
+
+                if (outcome is WakeOutcome.Refused refused)
+                {
+                    return Outcomes.Of(refused);
+                }
+
+                var awake = (WakeOutcome.Awake)outcome;
+                visit.OpenGate();
+                hold.Report(context.Response, awake);
+                record = new MachineRecord { Machine = machine, App = session.App, State = MachineRecordState.Awake, Address = awake.Address, Boot = awake.Boot };
+            }
+
+            // Forward
+            var destination = new Destination(machine, record.Boot, record.Address);
+            var forwarded = await forwarder.ForwardAsync(context, destination, user, visit.Traffic, shutdown.Token);
+            if (forwarded is not ForwardOutcome.NeverReached)
+            {
+                return context.Response.HasStarted ? null : Outcomes.Of(forwarded);
+            }
+
+            // We believed it awake and it took no connection. Nothing of the request was read, so it can go again, whatever its method.
+            doubted = record.Boot;
+        }
+
+        return Outcomes.Of(ForwardOutcome.NeverReached);
+    }
+
+    /// <summary>The machine was destroyed behind our back; the volume is what matters, and it gets a new machine.</summary>
+    private async Task<Refusal?> ReplaceAsync(HttpContext context, Session lost, Hold hold) =>
+        await provisioner.ReplaceLostMachineAsync(lost, hold.Left, context.RequestAborted) switch
+        {
+            ProvisionOutcome.Assigned { Session: { Machine: { } machine } session } when machine != lost.Machine => await VisitAsync(context, session.User, session, machine, null, hold),
+            ProvisionOutcome.Refused refused => Outcomes.Of(refused),
+            _ => Outcomes.Of(new WakeOutcome.Refused(WakeRefusal.Gone, WakeRefusals.DetailOf(WakeRefusal.Gone), TimeSpan.FromSeconds(5))),
+        };
+}
