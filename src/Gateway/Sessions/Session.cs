@@ -35,6 +35,10 @@ internal sealed record Session
     [JsonPropertyName("failure")]
     public RecordFailure? Failure { get; init; }
 
+    /// <summary>When a volume was asked for whose id is not saved yet: whoever goes on looks for it before asking again, since volume names are not unique.</summary>
+    [JsonPropertyName("volume_asked_at")]
+    public DateTimeOffset? VolumeAskedAt { get; init; }
+
     [JsonPropertyName("changed_at")]
     public DateTimeOffset ChangedAt { get; init; }
 

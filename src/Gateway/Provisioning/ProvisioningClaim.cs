@@ -1,0 +1,112 @@
+using Gateway.Sessions;
+
+namespace Gateway.Provisioning;
+
+/// <summary>
+/// A replica's hold of one user's <c>provisioning</c> record. Every save is a compare-and-set that renews it, so work goes on only as long as nobody
+/// took over. Used by one job, one step after the other.
+/// </summary>
+internal sealed class ProvisioningClaim
+{
+    public static readonly TimeSpan LeaseTime = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan RenewEvery = LeaseTime / 3;
+
+    private readonly ISessionMap _map;
+    private readonly TimeProvider _time;
+    private readonly string _owner;
+
+    private ProvisioningClaim(ISessionMap map, TimeProvider time, string owner, Session session) =>
+        (_map, _time, _owner, Session) = (map, time, owner, session);
+
+    /// <summary>The record as this job wrote it last.</summary>
+    public Session Session { get; private set; }
+
+    /// <summary>Takes the record on, whatever of the workspace it knows already; null when somebody else changed it first.</summary>
+    public static async Task<ProvisioningClaim?> TryTakeAsync(ISessionMap map, TimeProvider time, string owner, Session known, CancellationToken cancellationToken)
+    {
+        var now = time.GetUtcNow();
+        var write = await map.WriteAsync(known with { State = SessionState.Provisioning, Lease = new RecordLease(owner, now + LeaseTime), ChangedAt = now }, cancellationToken);
+        return write.Won ? new ProvisioningClaim(map, time, owner, write.Current!) : null;
+    }
+
+    /// <summary>Saves a step while the work goes on.</summary>
+    public Task SaveAsync(Func<Session, Session> step, CancellationToken cancellationToken) =>
+        WriteAsync(session => step(session) with { Lease = new RecordLease(_owner, _time.GetUtcNow() + LeaseTime) }, cancellationToken);
+
+    /// <summary>Saves the end and lets the record go.</summary>
+    public async Task<Session> EndAsync(Func<Session, Session> end, CancellationToken cancellationToken)
+    {
+        await WriteAsync(session => end(session) with { Lease = null, ChangedAt = _time.GetUtcNow() }, cancellationToken);
+        return Session;
+    }
+
+    /// <summary>Gives the record back as it was before: the map lost its memory meanwhile.</summary>
+    public Task AbandonAsync(Session known, CancellationToken cancellationToken) => known.Epoch == 0
+        ? _map.RemoveAsync(Session, cancellationToken)
+        : _map.WriteAsync(known with { Epoch = Session.Epoch }, cancellationToken);
+
+    /// <summary>Makes a call of the platform, and renews the lease for as long as it takes.</summary>
+    public async Task<T> DuringAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken)
+    {
+        // A process that was asleep since its last save may have been taken over: what it is about to send cannot be fenced by the map.
+        if (Session.Lease!.Until - RenewEvery <= _time.GetUtcNow())
+        {
+            await SaveAsync(session => session, cancellationToken);
+        }
+
+        var running = call();
+        while (!running.IsCompleted)
+        {
+            using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            if (await Task.WhenAny(running, Task.Delay(RenewEvery, _time, done.Token)) != running)
+            {
+                await RenewAsync(cancellationToken);
+            }
+
+            await done.CancelAsync();
+        }
+
+        return await running;
+    }
+
+    public async Task PauseAsync(TimeSpan pause, CancellationToken cancellationToken) =>
+        await DuringAsync(async () =>
+        {
+            await Task.Delay(pause, _time, cancellationToken);
+            return true;
+        }, cancellationToken);
+
+    private async Task RenewAsync(CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        try
+        {
+            await SaveAsync(session => session, cancellationToken);
+        }
+        catch (SessionMapUnavailableException) when (Session.Lease!.Until > _time.GetUtcNow())
+        {
+            // The record is ours until the lease ends; the next renewal may get through.
+        }
+    }
+
+    private async Task WriteAsync(Func<Session, Session> change, CancellationToken cancellationToken)
+    {
+        var write = await _map.WriteAsync(change(Session), cancellationToken);
+        if (!write.Won && write.Current is { State: SessionState.Provisioning } stands && stands.Lease?.Owner == _owner)
+        {
+            // An earlier write of ours was made although its answer never came.
+            write = await _map.WriteAsync(change(stands), cancellationToken);
+        }
+
+        if (!write.Won)
+        {
+            throw new ClaimLostException();
+        }
+
+        Session = write.Current!;
+    }
+}
+
+/// <summary>Somebody else has the record now: the work ends where it is, and the job decides again from what stands in the map.</summary>
+internal sealed class ClaimLostException : Exception;
