@@ -5,20 +5,20 @@ using Gateway.Machines;
 using Gateway.Operations;
 using Gateway.Provisioning;
 using Gateway.Proxying;
-using Gateway.Reconciling;
+
 using Gateway.Sessions;
 using Gateway.Waking;
 
 var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
-builder.AddDefaults();
+builder.UseGatewayDefaults();
 
 builder.Services.AddSingleton(TimeProvider.System);
 builder.Services.AddSessions();
 builder.Services.AddMachines();
 builder.Services.AddIdentity();
 builder.Services.AddWaking();
-builder.Services.AddProvisioning();
-builder.Services.AddReconciling();
+builder.Services.AddProvisioning(_ => async token => await Task.FromResult(true));
+
 builder.Services.AddIdling();
 builder.Services.AddProxying();
 builder.Services.AddOperations();

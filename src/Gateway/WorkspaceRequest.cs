@@ -1,6 +1,5 @@
 using Gateway.Identity;
 using Gateway.Idling;
-using Gateway.Operations;
 using Gateway.Provisioning;
 using Gateway.Proxying;
 using Gateway.Sessions;

@@ -30,20 +30,20 @@ internal readonly record struct Listener(IPAddress? Address, int Port)
         return true;
     }
 
-    public void Bind(KestrelServerOptions kestrel, HttpProtocols protocols)
+    public void Bind(KestrelServerOptions kestrel, Action<ListenOptions> configure)
     {
         if (Address is not null)
         {
-            kestrel.Listen(Address, Port, listen => listen.Protocols = protocols);
+            kestrel.Listen(Address, Port, configure);
         }
         else if (Port == 0)
         {
             // "localhost" is two addresses, and a free port of one need not be free on the other.
-            kestrel.Listen(IPAddress.Loopback, 0, listen => listen.Protocols = protocols);
+            kestrel.Listen(IPAddress.Loopback, 0, configure);
         }
         else
         {
-            kestrel.ListenLocalhost(Port, listen => listen.Protocols = protocols);
+            kestrel.ListenLocalhost(Port, configure);
         }
     }
 }

@@ -13,6 +13,9 @@ internal sealed class ProxyingOptions
     /// <summary>The same over cleartext HTTP/2, which needs a port of its own. Empty: off.</summary>
     public string ListenHttp2 { get; set; } = "";
 
+    /// <summary>The header in which the one hop in front of us puts the client's address: <c>Fly-Client-IP</c> on Fly. Empty: the connection's own address counts.</summary>
+    public string ClientAddressHeader { get; set; } = "";
+
     /// <summary>The port on which every workspace listens. 1 to 65535.</summary>
     public int WorkspacePort { get; set; } = 10000;
 

@@ -18,7 +18,8 @@ internal static class ProxyingSetup
         services.AddSingleton<ProxyingMetrics>();
         services.AddSingleton<OpenSockets>();
         services.AddHostedService(static provider => provider.GetRequiredService<OpenSockets>());
-        services.AddSingleton<IConfigureOptions<KestrelServerOptions>, PublicListener>();
+        services.AddSingleton<PublicListener>();
+        services.AddSingleton<IConfigureOptions<KestrelServerOptions>>(static provider => provider.GetRequiredService<PublicListener>());
         return services;
     }
 }
@@ -26,6 +27,14 @@ internal static class ProxyingSetup
 /// <summary>The public listeners and what one connection of a stranger may cost.</summary>
 internal sealed class PublicListener(IOptions<ProxyingOptions> options) : IConfigureOptions<KestrelServerOptions>
 {
+    private ListenOptions? _bound;
+    private ListenOptions? _boundHttp2;
+
+    /// <summary>The port bound, also when 0 was asked for. Null until the server has started.</summary>
+    public int? Port => _bound?.IPEndPoint?.Port;
+
+    public int? Http2Port => _boundHttp2?.IPEndPoint?.Port;
+
     public void Configure(KestrelServerOptions kestrel)
     {
         kestrel.AddServerHeader = false;
@@ -40,12 +49,12 @@ internal sealed class PublicListener(IOptions<ProxyingOptions> options) : IConfi
         kestrel.Limits.Http2.InitialConnectionWindowSize = 256 * 1024;
         if (Listener.TryParse(options.Value.Listen, out var listener))
         {
-            listener.Bind(kestrel, HttpProtocols.Http1);
+            listener.Bind(kestrel, listen => (_bound = listen).Protocols = HttpProtocols.Http1);
         }
 
         if (Listener.TryParse(options.Value.ListenHttp2, out var http2))
         {
-            http2.Bind(kestrel, HttpProtocols.Http2);
+            http2.Bind(kestrel, listen => (_boundHttp2 = listen).Protocols = HttpProtocols.Http2);
         }
     }
 }

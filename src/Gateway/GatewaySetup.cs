@@ -1,0 +1,147 @@
+using System.Net;
+using Gateway.Identity;
+using Gateway.Idling;
+using Gateway.Operations;
+using Gateway.Proxying;
+using Gateway.Proxying.Sockets;
+using Gateway.Redis;
+using Gateway.Sessions;
+using Gateway.Waking;
+using Microsoft.Extensions.Options;
+
+namespace Gateway;
+
+/// <summary>What joins the rooms into one host: the request path, and the few places where one room serves another without knowing it.</summary>
+internal static class GatewaySetup
+{
+    public static void UseGatewayDefaults(this WebApplicationBuilder builder)
+    {
+        // The host's own request logs write query strings, an authorization code among them; YARP's write every URL.
+        builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        builder.Logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Warning);
+        builder.Logging.AddFilter("System.Net.Http", LogLevel.Warning);
+        builder.Logging.AddFilter("Polly", LogLevel.Error);
+        builder.Logging.AddFilter("Yarp", LogLevel.Warning);
+        // The ports are the rooms' own settings; a server told two things listens on one of them and warns.
+        builder.WebHost.UseSetting(WebHostDefaults.ServerUrlsKey, "");
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(30));
+        builder.Services.AddRouting();
+    }
+
+    public static IServiceCollection AddWorkspaceRequests(this IServiceCollection services)
+    {
+        services.AddSingleton<WorkspaceRequest>();
+        services.AddSingleton<Shutdown>();
+        services.AddHostedService(static provider => provider.GetRequiredService<Shutdown>());
+        services.AddSingleton<IReadinessProbe, WorkspaceProbe>();
+        services.AddSingleton<ISocketsOfMachine, MachineSockets>();
+        services.AddSingleton(new OwnCookies(IdentityCookies.IsOurs));
+        services.AddSignInsInRedis(static provider => provider.GetRequiredService<RedisConnection>().Database);
+        services.AddSingleton(static provider => new RouteSources
+        {
+            ListAsync = (cursor, limit, prefix, token) => PageAsync(provider.GetRequiredService<RedisSessionMap>(), cursor, limit, prefix, token),
+            LastActivityAsync = provider.GetRequiredService<IVisitMap>().LastActivityAsync,
+            Wake = session => provider.GetRequiredService<WakesAhead>().Wake(session, WakeCause.Operator),
+        });
+        services.AddSingleton<WakesAhead>();
+        return services;
+    }
+
+    /// <summary>Behind Fly's proxy every connection is the proxy's. Only the one header that the proxy sets itself is believed, and only when it is one address.</summary>
+    public static void UseClientAddress(this WebApplication app)
+    {
+        var header = app.Services.GetRequiredService<IOptions<ProxyingOptions>>().Value.ClientAddressHeader;
+        if (header.Length == 0)
+        {
+            return;
+        }
+
+        app.Use((context, next) =>
+        {
+            if (!OperationsListener.IsOperations(context) && context.Request.Headers[header] is [{ } text] && IPAddress.TryParse(text, out var address))
+            {
+                context.Connection.RemoteIpAddress = address;
+            }
+
+            return next(context);
+        });
+    }
+
+    /// <summary>The catch-all: it loses to every explicit route, so nothing of the gateway's own can be shadowed by a workspace.</summary>
+    public static void MapWorkspaceRequests(this WebApplication app)
+    {
+        var visits = app.Services.GetRequiredService<Visits>();
+        app.Services.GetRequiredService<RouteTable>().InUse = machine => visits.Of(machine) is { Open: > 0 };
+        var signIns = app.Services.GetRequiredService<SignIns>();
+        app.Services.GetRequiredService<ChangeFeed>().Missed += signIns.Unverify;
+        var ahead = app.Services.GetRequiredService<WakesAhead>();
+        app.Services.GetRequiredService<IdentityEvents>().SignedIn = ahead.Wake;
+
+        var request = app.Services.GetRequiredService<WorkspaceRequest>();
+        app.Map("/{**path}", request.HandleAsync).RequireAuthorization(IdentityPolicies.Workspace);
+    }
+
+    private static async Task<SessionPage> PageAsync(RedisSessionMap map, string? cursor, int limit, string? prefix, CancellationToken cancellationToken)
+    {
+        var sessions = await map.ListAsync(cursor, prefix, limit, cancellationToken);
+        return new SessionPage(sessions, sessions.Count == limit ? sessions[^1].User.Value : null);
+    }
+}
+
+/// <summary>Closes a machine's sockets for idling: 1001, going away.</summary>
+internal sealed class MachineSockets(OpenSockets sockets) : ISocketsOfMachine
+{
+    private const ushort GoingAway = 1001;
+
+    public Task CloseAsync(MachineId machine, CancellationToken cancellationToken) =>
+        sockets.CloseMachineAsync(machine, GoingAway, "Your workspace went to sleep because nothing passed for a while.");
+}
+
+/// <summary>
+/// Wakes a machine before anybody asks for it: at sign-in, so that it boots while the browser is on its way back, and for an operator. A visit is open
+/// meanwhile, so that idling knows of the machine from its first moment.
+/// </summary>
+internal sealed class WakesAhead(RouteTable routes, MachineWaker waker, Visits visits, IOptions<WakingOptions> options, IHostApplicationLifetime lifetime)
+{
+    /// <summary>Returns at once; a user without a machine gets theirs at the first request.</summary>
+    public void Wake(UserId user) => _ = WakeAsync(user);
+
+    public void Wake(Session session, WakeCause cause) => _ = WakeAsync(session, cause);
+
+    private async Task WakeAsync(UserId user)
+    {
+        try
+        {
+            if (await routes.FindAsync(user, lifetime.ApplicationStopping) is { Route.Session: { State: SessionState.Assigned } session })
+            {
+                await WakeAsync(session, WakeCause.SignIn);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The gateway is leaving.
+        }
+    }
+
+    private async Task WakeAsync(Session session, WakeCause cause)
+    {
+        if (session.Machine is not { } machine)
+        {
+            return;
+        }
+
+        using var visit = visits.Open(machine, socket: false, counts: true);
+        try
+        {
+            var outcome = await waker.EnsureAwakeAsync(new WakeRequest(session.App, machine, session.User, cause), options.Value.WakeLimit, lifetime.ApplicationStopping);
+            if (outcome is WakeOutcome.Awake)
+            {
+                visit.OpenGate();
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The gateway is leaving; another replica takes the wake over.
+        }
+    }
+}
