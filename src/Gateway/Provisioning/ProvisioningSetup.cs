@@ -1,4 +1,3 @@
-using Gateway.Machines;
 using Gateway.Sessions;
 using Microsoft.Extensions.Options;
 

@@ -133,7 +133,7 @@ internal sealed class WorkspaceBuild(WorkspacePlatform platform, WorkspaceTempla
         return (null, BuildResult.Refused(quota ?? last!));
     }
 
-    private async Task<Volume> KeepAsync(ProvisioningClaim claim, Volume volume, CancellationToken cancellationToken)
+    private static async Task<Volume> KeepAsync(ProvisioningClaim claim, Volume volume, CancellationToken cancellationToken)
     {
         await claim.SaveAsync(session => session with { Volume = volume.Id, Region = volume.Region, VolumeAskedAt = null }, cancellationToken);
         return volume;

@@ -1,6 +1,5 @@
 using Gateway.Machines;
 using Gateway.Sessions;
-using Microsoft.Extensions.Logging;
 
 namespace Gateway.Provisioning;
 

@@ -1,0 +1,200 @@
+using Gateway.Provisioning;
+using Gateway.Sessions;
+using Gateway.Tests.Simulation;
+using Xunit;
+using static Gateway.Tests.Provisioning.ProvisioningStage;
+
+namespace Gateway.Tests.Provisioning;
+
+/// <summary>What is there already is finished, not made again.</summary>
+public sealed class HalfMadeWorkspaceTests
+{
+    private readonly ProvisioningStage _stage = new();
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Replica_that_dies_between_any_two_steps_leaves_one_volume_and_one_machine(bool carriedOut)
+    {
+        var steps = await StepsOfOneAsync();
+        Assert.True(steps >= 8, $"only {steps} steps");
+        for (var step = 1; step <= steps; step++)
+        {
+            var stage = new ProvisioningStage();
+            var dying = new SimulatedReplica("dying");
+            if (carriedOut)
+            {
+                dying.DieAfter(step);
+            }
+            else
+            {
+                dying.DieBefore(step);
+            }
+
+            _ = stage.Provisioner(dying).EnsureAssignedAsync(Alice, LongHold, default);
+            await stage.Time.RunAsync(dying.Died);
+            var session = await stage.PersistAsync(stage.Provisioner("heir"));
+
+            Assert.True(stage.Machines.Volumes.Count == 1 && stage.Machines.Machines.Count == 1, $"dying at step {step}: {stage.Machines.Volumes.Count} volumes, {stage.Machines.Machines.Count} machines");
+            Assert.Equal((stage.Machines.Machines[0].Id, stage.Machines.Volumes[0].Id), (session.Machine!.Value, session.Volume!.Value));
+            Assert.Equal(1, stage.Machines.AcceptedStarts(session.Machine!.Value));
+        }
+    }
+
+    [Fact]
+    public async Task Replica_paused_at_any_step_for_a_minute_makes_nothing_twice()
+    {
+        var steps = await StepsOfOneAsync();
+        for (var step = 1; step <= steps; step++)
+        {
+            var stage = new ProvisioningStage();
+            var slow = new SimulatedReplica("slow");
+            var seen = 0;
+            var pauseAt = step;
+            var paused = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            slow.OnCall = _ =>
+            {
+                if (Interlocked.Increment(ref seen) == pauseAt)
+                {
+                    slow.Pause();
+                    paused.TrySetResult();
+                }
+            };
+
+            var first = stage.Provisioner(slow).EnsureAssignedAsync(Alice, LongHold, default);
+            await stage.Time.RunAsync(paused.Task);
+            var session = await stage.PersistAsync(stage.Provisioner("heir"));
+            slow.Resume();
+            var late = await stage.Time.RunAsync(first);
+
+            // Only a volume asked for by a process that slept between its last check and the call cannot be fenced; a second machine always is.
+            Assert.Single(stage.Machines.Machines);
+            Assert.Equal(session.Machine, Assert.Single(stage.Map.Sessions).Machine);
+            Assert.True(late is ProvisionOutcome.Refused or ProvisionOutcome.Assigned { Session.State: SessionState.Assigned });
+        }
+    }
+
+    [Fact]
+    public async Task Map_that_fails_at_any_step_leaves_one_volume_and_one_machine()
+    {
+        var steps = await StepsOfOneAsync();
+        for (var step = 1; step <= steps; step++)
+        {
+            var stage = new ProvisioningStage();
+            var replica = new SimulatedReplica("a");
+            var (seen, failAt) = (0, step);
+            replica.OnCall = _ => replica.MapUnavailable = Interlocked.Increment(ref seen) == failAt;
+
+            await stage.PersistAsync(stage.Provisioner(replica));
+
+            Assert.True(stage.Machines.Volumes.Count == 1 && stage.Machines.Machines.Count == 1, $"failing at step {step}");
+        }
+    }
+
+    [Fact]
+    public async Task Owner_at_work_is_not_taken_over_however_long_a_call_takes()
+    {
+        _stage.Machines.Delay("volumes.create", TimeSpan.FromSeconds(30));
+        var (a, b) = (_stage.Provisioner("a"), _stage.Provisioner("b"));
+        var first = a.EnsureAssignedAsync(Alice, LongHold, default);
+        await SimulatedTime.SettleAsync();
+        var second = b.EnsureAssignedAsync(Alice, LongHold, default);
+
+        await _stage.Time.RunAsync(Task.WhenAll(first, second));
+
+        Assert.Single(_stage.Machines.Volumes);
+    }
+
+    [Fact]
+    public async Task Volume_whose_creation_is_still_on_its_way_is_waited_for()
+    {
+        var dying = new SimulatedReplica("dying");
+        _stage.Machines.Delay("volumes.create", TimeSpan.FromSeconds(8));
+        _ = _stage.Provisioner(dying).EnsureAssignedAsync(Alice, LongHold, default);
+        while (_stage.Machines.CallsOf("volumes.create") == 0)
+        {
+            await SimulatedTime.SettleAsync();
+        }
+
+        dying.Die();
+        await _stage.PersistAsync(_stage.Provisioner("heir"));
+        _stage.Time.Advance(TimeSpan.FromMinutes(1));
+
+        Assert.Single(_stage.Machines.Volumes);
+    }
+
+    [Fact]
+    public async Task Volume_in_its_deletion_is_not_used_again()
+    {
+        var doomed = _stage.Machines.AddVolume(_stage.App, _stage.Names.VolumeName(Alice), state: "pending_destroy");
+
+        var session = await _stage.PersistAsync(_stage.Provisioner("a"));
+
+        Assert.NotEqual(doomed.Id, session.Volume);
+    }
+
+    [Fact]
+    public async Task Volume_left_over_is_used_where_it_is()
+    {
+        var left = _stage.Machines.AddVolume(_stage.App, _stage.Names.VolumeName(Alice), region: "syd");
+
+        var session = await _stage.PersistAsync(_stage.Provisioner("a"));
+
+        Assert.Equal((left.Id, "syd"), (session.Volume!.Value, session.Region));
+        Assert.Equal("syd", Assert.Single(_stage.Machines.Machines).Region);
+    }
+
+    [Fact]
+    public async Task Machine_of_the_name_with_a_valid_proof_is_adopted()
+    {
+        var name = _stage.Names.MachineName(Alice);
+        var there = _stage.Machines.Add(_stage.App, name, metadata: _stage.Names.Metadata(_stage.App, name, Alice));
+
+        var session = await _stage.PersistAsync(_stage.Provisioner("a"));
+
+        Assert.Equal(there.Id, session.Machine);
+    }
+
+    [Theory]
+    [InlineData("nobody")]
+    [InlineData("bob")]
+    [InlineData("forged")]
+    public async Task Machine_of_the_name_without_a_valid_proof_is_not_adopted(string kind)
+    {
+        var name = _stage.Names.MachineName(Alice);
+        var metadata = kind switch
+        {
+            "nobody" => [],
+            "bob" => _stage.Names.Metadata(_stage.App, name, new UserId("bob")),
+            _ => new Dictionary<string, string>(_stage.Names.Metadata(_stage.App, name, Alice)) { [WorkspaceNames.MacKey] = new string('0', 64) },
+        };
+        _stage.Machines.Add(_stage.App, name, metadata: metadata);
+
+        var refused = Assert.IsType<ProvisionOutcome.Refused>(await _stage.EnsureAsync(_stage.Provisioner("a")));
+
+        Assert.Equal(ProvisionRefusal.Failed, refused.Reason);
+        Assert.Null(Assert.Single(_stage.Map.Sessions).Machine);
+    }
+
+    [Fact]
+    public async Task Machine_on_a_host_that_does_not_answer_gets_no_twin()
+    {
+        var volume = _stage.Machines.AddVolume(_stage.App, _stage.Names.VolumeName(Alice));
+        var name = _stage.Names.MachineName(Alice);
+        var there = _stage.Machines.Add(_stage.App, name, metadata: _stage.Names.Metadata(_stage.App, name, Alice), volume: volume.Id);
+        _stage.Machines.HostUnreachable(there.Id);
+
+        var refused = Assert.IsType<ProvisionOutcome.Refused>(await _stage.EnsureAsync(_stage.Provisioner("a")));
+
+        Assert.Equal(ProvisionRefusal.PlatformUnavailable, refused.Reason);
+        Assert.Equal((1, 1), (_stage.Machines.Machines.Count, _stage.Machines.Volumes.Count));
+    }
+
+    private static async Task<int> StepsOfOneAsync()
+    {
+        var stage = new ProvisioningStage();
+        var replica = new SimulatedReplica("counted");
+        await stage.PersistAsync(stage.Provisioner(replica));
+        return replica.Steps;
+    }
+}

@@ -1,0 +1,74 @@
+using System.Diagnostics.Metrics;
+using Gateway.Provisioning;
+using Gateway.Sessions;
+using Gateway.Tests.Simulation;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+
+namespace Gateway.Tests.Provisioning;
+
+/// <summary>A map, a platform, and as many provisioners over them as a test asks for.</summary>
+internal sealed class ProvisioningStage
+{
+    public static readonly UserId Alice = new("alice");
+    public static readonly TimeSpan LongHold = TimeSpan.FromMinutes(10);
+
+    public ProvisioningStage()
+    {
+        Map = new SimulatedMap(Time).Listed();
+        Machines = new SimulatedMachines(Time);
+        Names = new WorkspaceNames(Options.App, Options.NameKey);
+    }
+
+    public FakeTimeProvider Time { get; } = new();
+    public SimulatedMap Map { get; }
+    public SimulatedMachines Machines { get; }
+    public WorkspaceOptions Options { get; } = new() { NameKey = "fake-name-key-for-tests-0123456789" };
+    public WorkspaceNames Names { get; }
+    public string App => Options.App;
+
+    /// <summary>What is asked while the map's generation is not listed.</summary>
+    public Func<CancellationToken, Task<bool>> ReadListing { get; set; } = _ => Task.FromResult(false);
+
+    public WorkspaceProvisioner Provisioner(string replica) => Provisioner(new SimulatedReplica(replica));
+
+    public WorkspaceProvisioner Provisioner(SimulatedReplica replica)
+    {
+        var template = new WorkspaceTemplate(Options, Names);
+        var build = new WorkspaceBuild(new WorkspacePlatform(Machines.For(replica)), template, Names, Time);
+        return new WorkspaceProvisioner(Map.For(replica), build, template, Options, ReadListing, replica.Name, Time,
+            new ProvisioningMetrics(new Meters()), NullLogger<WorkspaceProvisioner>.Instance);
+    }
+
+    public async Task<ProvisionOutcome> EnsureAsync(WorkspaceProvisioner provisioner) => await EnsureAsync(provisioner, Alice);
+
+    public async Task<ProvisionOutcome> EnsureAsync(WorkspaceProvisioner provisioner, UserId user) =>
+        await Time.RunAsync(provisioner.EnsureAssignedAsync(user, LongHold, CancellationToken.None));
+
+    /// <summary>Asks again and again, as people do, until there is a workspace; a bounded number of times.</summary>
+    public async Task<Session> PersistAsync(WorkspaceProvisioner provisioner)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            switch (await EnsureAsync(provisioner))
+            {
+                case ProvisionOutcome.Assigned assigned:
+                    return assigned.Session;
+                case ProvisionOutcome.Refused refused when attempt < 20:
+                    Time.Advance(refused.RetryAfter);
+                    break;
+                case var outcome:
+                    throw new InvalidOperationException($"no workspace after {attempt} attempts: {outcome}");
+            }
+        }
+    }
+
+    private sealed class Meters : IMeterFactory
+    {
+        public Meter Create(MeterOptions options) => new(options);
+
+        public void Dispose()
+        {
+        }
+    }
+}
