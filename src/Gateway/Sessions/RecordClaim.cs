@@ -44,13 +44,13 @@ internal sealed class RecordClaim : IAsyncDisposable
     /// <summary>The end of the work: no lease, no renewal. False when the record was taken over, and then theirs stands.</summary>
     public async Task<bool> EndAsync(MachineRecord next, CancellationToken cancellationToken)
     {
-        await _ended.CancelAsync();
+        _ended.Cancel();
         return await WriteAsync(_ => next with { Lease = null, ChangedAt = _time.GetUtcNow() }, cancellationToken);
     }
 
     public async ValueTask DisposeAsync()
     {
-        await _ended.CancelAsync();
+        _ended.Cancel();
         await _renewing;
         _ended.Dispose();
         _lost.Dispose();
@@ -59,7 +59,8 @@ internal sealed class RecordClaim : IAsyncDisposable
 
     private async Task<bool> WriteAsync(Func<MachineRecord, MachineRecord> next, CancellationToken cancellationToken)
     {
-        await _writing.WaitAsync(cancellationToken);
+        // Unbounded in itself: whoever writes is bounded by the map's own limit.
+        await _writing.WaitAsync(CancellationToken.None);
         try
         {
             var write = await _map.WriteAsync(next(Record) with { Epoch = Record.Epoch }, cancellationToken);
@@ -74,7 +75,7 @@ internal sealed class RecordClaim : IAsyncDisposable
             _writing.Release();
         }
 
-        await _lost.CancelAsync();
+        _lost.Cancel();
         return false;
     }
 

@@ -58,12 +58,12 @@ internal sealed class MachineWaker(
             var (flight, led) = Join(request, doubted);
             activity?.AddLink(new ActivityLink(flight.Trace));
             activity?.SetTag("gateway.led", led);
-            var outcome = await flight.Task.WaitAsync(hold, time, cancellationToken);
-            return outcome is WakeOutcome.Awake awake ? awake with { Led = led } : outcome;
-        }
-        catch (TimeoutException)
-        {
-            return new WakeOutcome.Refused(WakeRefusal.HoldLimit, WakeRefusals.DetailOf(WakeRefusal.HoldLimit), Spread(TimeSpan.FromSeconds(1)));
+            return await flight.Held.WaitAsync(hold, cancellationToken) switch
+            {
+                null => new WakeOutcome.Refused(WakeRefusal.HoldLimit, WakeRefusals.DetailOf(WakeRefusal.HoldLimit), Spread(TimeSpan.FromSeconds(1))),
+                WakeOutcome.Awake awake => awake with { Led = led },
+                var refused => refused,
+            };
         }
         finally
         {
@@ -84,25 +84,19 @@ internal sealed class MachineWaker(
             var mine = new WakeInFlight(map, machines, probe, replica, options.Value, time, _logger, request, doubted);
             if (_inFlight.TryAdd(key, mine))
             {
-                _ = EndAsync(key, mine, request.Cause);
-                mine.Begin();
+                _ = RunAsync(key, mine, request.Cause);
                 return (mine, true);
             }
         }
     }
 
-    private async Task EndAsync((MachineId, bool) key, WakeInFlight flight, WakeCause cause)
+    private async Task RunAsync((MachineId, bool) key, WakeInFlight flight, WakeCause cause)
     {
-        try
-        {
-            metrics.Ended(cause, await flight.Finished, flight.Progress.Elapsed);
-        }
-        finally
-        {
-            // Before the waiting are told, so that whoever asks again afterwards begins anew.
-            _inFlight.TryRemove(new(key, flight));
-            flight.Tell();
-        }
+        var outcome = await flight.RunAsync();
+        metrics.Ended(cause, outcome, flight.Progress.Elapsed);
+        // Before the waiting are let go, so that whoever asks again afterwards begins anew.
+        _inFlight.TryRemove(new(key, flight));
+        await flight.Held.ReleaseAsync(outcome);
     }
 
     /// <summary>Spread at random, so that all who are sent away do not come back at once.</summary>

@@ -18,8 +18,6 @@ internal sealed partial class WakeInFlight
     private readonly ILogger _logger;
     private readonly WakeRequest _request;
     private readonly long? _doubted;
-    private readonly TaskCompletionSource<WakeOutcome> _finished = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private readonly TaskCompletionSource<WakeOutcome> _told = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly DateTimeOffset _deadline;
 
     public WakeInFlight(
@@ -28,23 +26,19 @@ internal sealed partial class WakeInFlight
         (_map, _machines, _probe, _replica, _options, _time, _logger, _request, _doubted) = (map, machines, probe, replica, options, time, logger, request, doubted);
         _deadline = time.GetUtcNow() + options.WakeLimit;
         Progress = new WakeProgress(time);
+        Held = new HeldLine(time);
     }
 
     public WakeProgress Progress { get; }
 
-    /// <summary>What the waiting await: told last, when the wake is no longer to be joined.</summary>
-    public Task<WakeOutcome> Task => _told.Task;
-
-    /// <summary>The outcome, before anybody is told.</summary>
-    public Task<WakeOutcome> Finished => _finished.Task;
+    /// <summary>The requests that wait for it here.</summary>
+    public HeldLine Held { get; }
 
     /// <summary>The wake's own span, which joiners link to.</summary>
     public ActivityContext Trace { get; private set; }
 
-    public void Tell() => _told.TrySetResult(_finished.Task.IsCompletedSuccessfully ? _finished.Task.Result : Refuse(WakeRefusal.PlatformUnavailable));
-
-    /// <summary>Starts the work; it ends with an outcome whatever happens.</summary>
-    public async void Begin()
+    /// <summary>Does the work; answers with an outcome whatever happens.</summary>
+    public async Task<WakeOutcome> RunAsync()
     {
         using var activity = GatewayTelemetry.Source.StartActivity("gateway.wake.lead", ActivityKind.Internal);
         activity?.SetTag("gateway.machine", _request.Machine.Value);
@@ -52,17 +46,17 @@ internal sealed partial class WakeInFlight
         using var limit = new CancellationTokenSource(_options.WakeLimit, _time);
         try
         {
-            _finished.TrySetResult(await RunAsync(limit.Token));
+            return await RunAsync(limit.Token);
         }
         catch (OperationCanceledException)
         {
-            _finished.TrySetResult(Refuse(WakeRefusal.NeverHealthy));
+            return Refuse(WakeRefusal.NeverHealthy);
         }
         catch (Exception exception)
         {
             // A bug of ours must not leave requests hanging, nor take the process with it.
             Log.WakeBroke(_logger, exception, _request.Machine.Value);
-            _finished.TrySetResult(Refuse(WakeRefusal.PlatformUnavailable));
+            return Refuse(WakeRefusal.PlatformUnavailable);
         }
     }
 
@@ -197,7 +191,7 @@ internal sealed partial class WakeInFlight
             }
             catch (SessionMapUnavailableException) when (attempt < 3)
             {
-                await System.Threading.Tasks.Task.Delay(TimeSpan.FromMilliseconds(300 * attempt), _time);
+                await Task.Delay(TimeSpan.FromMilliseconds(300 * attempt), _time);
             }
             catch (SessionMapUnavailableException)
             {
