@@ -1,4 +1,3 @@
-using OpenIddict.Server.AspNetCore;
 using static OpenIddict.Server.OpenIddictServerEvents;
 
 namespace LocalCloud.Identity;
