@@ -1,6 +1,6 @@
-using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using Gateway.FunctionalTests.Sample;
 using Xunit;
 
 namespace Gateway.FunctionalTests.Cloud;
@@ -13,22 +13,38 @@ public sealed class LocalCloudProcessTests
         using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
-        var folder = Path.Combine(Path.GetTempPath(), $"cloud-{Guid.NewGuid():N}");
-        var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "LocalCloud.dll")])
-        {
-            RedirectStandardOutput = true, RedirectStandardError = true,
-        };
-        start.Environment["LOCAL_CLOUD_DATA"] = folder;
-        start.Environment["LocalCloud__IdentityPort"] = $"{port}";
+        using var cloud = new LocalCloudProcess(("IdentityPort", port));
 
-        using var process = Process.Start(start)!;
-        var output = process.StandardOutput.ReadToEndAsync();
-        var error = await process.StandardError.ReadToEndAsync().WaitAsync(TimeSpan.FromSeconds(60));
-        await process.WaitForExitAsync().WaitAsync(TimeSpan.FromSeconds(60));
-
-        Assert.Contains($"port {port} is taken: stop what listens there or set LocalCloud__IdentityPort", error, StringComparison.Ordinal);
-        Assert.Equal(1, process.ExitCode);
-        Assert.StartsWith("cloud", await output, StringComparison.Ordinal);
-        Assert.False(Directory.Exists(folder));
+        Assert.Equal(1, await cloud.ExitCodeAsync());
+        Assert.Equal($"port {port} is taken: stop what listens there or set LocalCloud__IdentityPort", (await cloud.ErrorAsync()).Trim());
+        Assert.StartsWith("cloud", await cloud.OutputAsync(), StringComparison.Ordinal);
+        Assert.False(Directory.Exists(cloud.Folder));
     }
+
+    [Fact]
+    public async Task Terminated_ItEndsWellAndTakesTheGatewayAlong()
+    {
+        using var cloud = new LocalCloudProcess();
+        var gateway = await GatewayOfAsync(cloud);
+        cloud.Signal(LocalCloudProcess.Terminate);
+
+        Assert.Equal(0, await cloud.ExitCodeAsync());
+        await ProcessTable.EndedAsync(gateway);
+        Assert.Contains("stopping", await cloud.OutputAsync(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Killed_ItTakesTheGatewayAlong()
+    {
+        using var cloud = new LocalCloudProcess();
+        var gateway = await GatewayOfAsync(cloud);
+        cloud.Signal(LocalCloudProcess.Kill);
+
+        await ProcessTable.EndedAsync(gateway);
+    }
+
+    // The tool that ties the gateway's life to the cloud's becomes the gateway when it has done so.
+    private static Task<int> GatewayOfAsync(LocalCloudProcess cloud) => ProcessTable.ChildAsync(
+        cloud.Id,
+        command => command.Contains("Gateway.dll", StringComparison.Ordinal) && !command.Contains("pdeathsig", StringComparison.Ordinal));
 }

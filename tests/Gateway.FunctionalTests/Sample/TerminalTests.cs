@@ -111,8 +111,8 @@ public sealed class TerminalTests
             terminal.Socket.Abort();
         }
 
-        await GoneAsync(shell);
-        await GoneAsync(child);
+        await ProcessTable.ReapedAsync(shell);
+        await ProcessTable.EndedAsync(child);
     }
 
     [Fact]
@@ -141,7 +141,7 @@ public sealed class TerminalTests
         await terminal.TypeAsync(new string('x', 200_000));
         terminal.Socket.Abort();
 
-        await GoneAsync(shell);
+        await ProcessTable.ReapedAsync(shell);
     }
 
     [Fact]
@@ -163,15 +163,6 @@ public sealed class TerminalTests
         {
             await terminal.ShowsAsync("=");
             return await NumberAsync(terminal);
-        }
-    }
-
-    private static async Task GoneAsync(int process)
-    {
-        var time = TimeProvider.System;
-        for (var since = time.GetTimestamp(); Directory.Exists($"/proc/{process}"); await Task.Delay(TimeSpan.FromMilliseconds(50), time))
-        {
-            Assert.True(time.GetElapsedTime(since) < TimeSpan.FromSeconds(60), $"Process {process} is still there.");
         }
     }
 }
