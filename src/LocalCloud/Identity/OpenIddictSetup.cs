@@ -25,7 +25,11 @@ internal static class OpenIddictSetup
                 .SetAccessTokenLifetime(options.AccessTokenLifetime)
                 .AddSigningKey(keys.Signing)
                 .AddEncryptionKey(keys.Encryption);
-            server.Configure(server => server.TimeProvider = options.Time);
+            server.Configure(server =>
+            {
+                server.TimeProvider = options.Time;
+                server.CodeChallengeMethods.Remove("plain");
+            });
             server.AddEventHandler<ValidateAuthorizationRequestContext>(handler => handler.UseInlineHandler(rules.CheckAuthorization));
             server.AddEventHandler<ValidateTokenRequestContext>(handler => handler.UseInlineHandler(rules.CheckToken));
             server.AddEventHandler<ValidateEndSessionRequestContext>(handler => handler.UseInlineHandler(rules.CheckEndSession));

@@ -7,6 +7,12 @@ namespace LocalCloud.Identity;
 /// <summary>What the provider says about whoever signed in as a name.</summary>
 internal static class Person
 {
+    public const int LongestName = 200;
+
+    /// <summary>The name as it will be known; null for what cannot be one.</summary>
+    public static string? NameFrom(string? text) =>
+        text?.Trim() is { Length: > 0 and <= LongestName } name && !name.Any(char.IsControl) ? name : null;
+
     public static ClaimsPrincipal Describe(string name, DateTimeOffset signedIn, IEnumerable<string> scopes, IdentityProviderOptions options)
     {
         var identity = new ClaimsIdentity("local", Claims.Name, Claims.Role);

@@ -10,7 +10,6 @@ namespace LocalCloud.Identity;
 internal static class SignInPage
 {
     public const string Path = "/sign-in";
-    private const int LongestName = 200;
 
     public static string AddressFor(string returnTo) => Path + QueryString.Create("return", returnTo);
 
@@ -24,11 +23,10 @@ internal static class SignInPage
     private static async Task SignInAsync(HttpContext context)
     {
         var form = await context.Request.ReadFormAsync(context.RequestAborted);
-        var name = form["name"].ToString().Trim();
-        if (name.Length is 0 or > LongestName || name.Any(char.IsControl))
+        if (Person.NameFrom(form["name"]) is not { } name)
         {
             context.Response.StatusCode = StatusCodes.Status400BadRequest;
-            await ShowAsync(context, form["return"], $"Give a name of 1 to {LongestName} characters.");
+            await ShowAsync(context, form["return"], $"Give a name of 1 to {Person.LongestName} characters.");
             return;
         }
 
@@ -78,7 +76,7 @@ internal static class SignInPage
                 <form method="post" action="{{Path}}">
                   <input type="hidden" name="return" value="{{Encode(returnTo ?? "")}}">
                   <label for="name">Name</label>
-                  <input id="name" name="name" required maxlength="{{LongestName}}" autocomplete="username" autocapitalize="none" spellcheck="false" autofocus{{(fault.Length == 0 ? "" : " aria-describedby=\"fault\"")}}>
+                  <input id="name" name="name" required maxlength="{{Person.LongestName}}" autocomplete="username" autocapitalize="none" spellcheck="false" autofocus{{(fault.Length == 0 ? "" : " aria-describedby=\"fault\"")}}>
                   <button type="submit">Sign in</button>
                 </form>
                 <p>Any name will do; there are no passwords here. <code>ops</code> is an operator.</p>

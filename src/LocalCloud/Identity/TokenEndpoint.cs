@@ -17,7 +17,9 @@ internal static class TokenEndpoint
         if (request.IsPasswordGrantType())
         {
             var options = context.RequestServices.GetRequiredService<IdentityProviderOptions>();
-            await context.SignInAsync(Scheme, Person.Describe(request.Username!, options.Time.GetUtcNow(), request.GetScopes(), options));
+            await (Person.NameFrom(request.Username) is { } name
+                ? context.SignInAsync(Scheme, Person.Describe(name, options.Time.GetUtcNow(), request.GetScopes(), options))
+                : context.ForbidAsync(Scheme));
             return;
         }
 

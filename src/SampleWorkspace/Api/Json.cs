@@ -14,7 +14,8 @@ internal sealed record UploadAnswer(string Sha256, long Length, int Uploads);
 
 internal sealed record UploadCountAnswer(int Uploads);
 
-internal sealed record EchoAnswer(string Method, string RawTarget, Dictionary<string, string[]> Headers, string Sha256, long Length);
+internal sealed record EchoAnswer(
+    string Method, string RawTarget, Dictionary<string, string[]> Headers, Dictionary<string, string[]> Trailers, string Sha256, long Length);
 
 internal sealed record FileAnswer(string Name, long Length);
 

@@ -54,7 +54,7 @@ internal sealed class TerminalSocket(WebSocket socket, Pty pty, TimeProvider tim
     private async Task FinishAsync(Task input)
     {
         await EndQuietlyAsync(SendAsync(new TerminalMessage("exit"), CancellationToken.None));
-        await EndQuietlyAsync(socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "The shell has ended.", CancellationToken.None));
+        await EndQuietlyAsync(socket.CloseOutputAsync(WebSocketCloseStatus.NormalClosure, "The shell has ended", CancellationToken.None));
         await EndQuietlyAsync(input);
     }
 

@@ -79,14 +79,16 @@ public sealed class WorkspaceApiTests
         await client.ConnectAsync(IPAddress.Loopback, workspace.Address.Port).WaitAsync(Limit);
         await using var stream = client.GetStream();
         await stream.WriteAsync(Encoding.ASCII.GetBytes(
-            "PATCH /api/echo/a%2Fb/%7e/../c?q=%20+&&x HTTP/1.1\r\nHost: some.example\r\nX-Twice: 1\r\nX-Twice: 2\r\nContent-Length: 2\r\nConnection: close\r\n\r\nhi"));
+            "PATCH /api/echo/a%2Fb/%7e/../c?q=%20+&&x HTTP/1.1\r\nHost: some.example\r\nX-Twice: 1\r\nX-Twice: 2\r\n"
+            + "Transfer-Encoding: chunked\r\nTrailer: X-Last\r\nConnection: close\r\n\r\n2\r\nhi\r\n0\r\nX-Last: 3\r\n\r\n"));
         var answer = await new StreamReader(stream).ReadToEndAsync().WaitAsync(Limit);
-        var echo = JsonSerializer.Deserialize<JsonElement>(answer[(answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..]);
+        var echo = JsonSerializer.Deserialize<JsonElement>(answer[answer.IndexOf('{', StringComparison.Ordinal)..]);
 
         Assert.Equal("PATCH", echo.GetProperty("method").GetString());
         Assert.Equal("/api/echo/a%2Fb/%7e/../c?q=%20+&&x", echo.GetProperty("rawTarget").GetString());
         Assert.Equal("some.example", echo.GetProperty("headers").GetProperty("Host")[0].GetString());
         Assert.Equal(["1", "2"], echo.GetProperty("headers").GetProperty("X-Twice").EnumerateArray().Select(value => value.GetString()));
+        Assert.Equal("3", echo.GetProperty("trailers").GetProperty("X-Last")[0].GetString());
         Assert.Equal(Convert.ToHexStringLower(SHA256.HashData("hi"u8)), echo.GetProperty("sha256").GetString());
     }
 
