@@ -20,7 +20,8 @@ internal sealed class ProvisioningStage
         Names = new WorkspaceNames(Options.App, Options.NameKey);
     }
 
-    public FakeTimeProvider Time { get; } = new();
+    public SimulatedWorld World { get; } = new();
+    public FakeTimeProvider Time => World.Time;
     public SimulatedMap Map { get; }
     public SimulatedMachines Machines { get; }
     public WorkspaceOptions Options { get; } = new() { NameKey = "fake-name-key-for-tests-0123456789" };
@@ -40,22 +41,25 @@ internal sealed class ProvisioningStage
             new ProvisioningMetrics(new Meters()), NullLogger<WorkspaceProvisioner>.Instance);
     }
 
-    public async Task<ProvisionOutcome> EnsureAsync(WorkspaceProvisioner provisioner) => await EnsureAsync(provisioner, Alice);
+    public ProvisionOutcome Ensure(WorkspaceProvisioner provisioner) => Ensure(provisioner, Alice);
 
-    public async Task<ProvisionOutcome> EnsureAsync(WorkspaceProvisioner provisioner, UserId user) =>
-        await Time.RunAsync(provisioner.EnsureAssignedAsync(user, LongHold, CancellationToken.None));
+    public ProvisionOutcome Ensure(WorkspaceProvisioner provisioner, UserId user) =>
+        World.Run(() => provisioner.EnsureAssignedAsync(user, LongHold, CancellationToken.None));
+
+    public ProvisionOutcome Replace(WorkspaceProvisioner provisioner, Session lost) =>
+        World.Run(() => provisioner.ReplaceLostMachineAsync(lost, LongHold, CancellationToken.None));
 
     /// <summary>Asks again and again, as people do, until there is a workspace; a bounded number of times.</summary>
-    public async Task<Session> PersistAsync(WorkspaceProvisioner provisioner)
+    public Session Persist(WorkspaceProvisioner provisioner)
     {
         for (var attempt = 0; ; attempt++)
         {
-            switch (await EnsureAsync(provisioner))
+            switch (Ensure(provisioner))
             {
                 case ProvisionOutcome.Assigned assigned:
                     return assigned.Session;
                 case ProvisionOutcome.Refused refused when attempt < 20:
-                    Time.Advance(refused.RetryAfter);
+                    World.Pass(refused.RetryAfter);
                     break;
                 case var outcome:
                     throw new InvalidOperationException($"no workspace after {attempt} attempts: {outcome}");
