@@ -36,7 +36,8 @@ internal sealed class ProvisioningStage
     public WorkspaceProvisioner Provisioner(SimulatedReplica replica)
     {
         var template = new WorkspaceTemplate(Options, Names);
-        var build = new WorkspaceBuild(new WorkspacePlatform(Machines.For(replica)), template, Names, Time);
+        var platform = new WorkspacePlatform(Machines.For(replica));
+        var build = new WorkspaceBuild(platform, template, Names, new WorkspaceVolume(platform, template, Names, Time));
         return new WorkspaceProvisioner(Map.For(replica), build, template, Options, ReadListing, replica.Name, Time,
             new ProvisioningMetrics(new Meters()), NullLogger<WorkspaceProvisioner>.Instance);
     }
