@@ -67,7 +67,7 @@ internal sealed class WorkspaceBuild(WorkspacePlatform platform, WorkspaceTempla
                     // Gone, but its name or its claim of the volume lingers: a name can be passed by, a claim has to be waited out.
                     copy += failure.Kind is MachinesFailureKind.NameTaken ? 1 : 0;
                     break;
-                case MachinesFailureKind.Ambiguous:
+                case MachinesFailureKind.Ambiguous or MachinesFailureKind.NameTaken:
                     if (await FindMachineAsync(claim, wanted.Name, cancellationToken) is { } found)
                     {
                         return found;

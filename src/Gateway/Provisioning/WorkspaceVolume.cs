@@ -6,8 +6,6 @@ namespace Gateway.Provisioning;
 /// <summary>Finds or makes the user's volume. Volume names are not unique, so nothing but looking keeps a second one from being made.</summary>
 internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTemplate template, WorkspaceNames names, TimeProvider time)
 {
-    // A call without an answer may still be carried out for as long as this.
-    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     private const int Tries = 3;
 
@@ -32,11 +30,22 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
     public async Task<(Volume? Volume, BuildResult? Instead)> ReadAsync(ProvisioningClaim claim, VolumeId saved, CancellationToken cancellationToken)
     {
         var volume = await platform.GetVolumeAsync(claim, template.App, saved, cancellationToken);
-        return volume switch
+        switch (volume)
         {
-            { Failure: { Kind: not MachinesFailureKind.NotFound } failure } => (null, BuildResult.Refused(failure)),
-            { Value: { Usable: true } found } when found.Name == names.VolumeName(claim.Session.User) => (found, null),
-            { Value.Usable: true } => (null, BuildResult.Refused(ProvisionRefusal.Failed, "volume_not_ours", "The machine is gone, and its volume was not made by the gateway: an operator has to assign a machine.")),
+            case { Failure: { Kind: not MachinesFailureKind.NotFound } failure }:
+                return (null, BuildResult.Refused(failure));
+            case { Value: { Usable: true } there } when there.Name == names.VolumeName(claim.Session.User):
+                return (there, null);
+            case { Value.Usable: true }:
+                return (null, BuildResult.Refused(ProvisionRefusal.Failed, "volume_not_ours", "The machine is gone, and its volume was not made by the gateway: an operator has to assign a machine."));
+        }
+
+        // Fly gives a volume another id, and leaves the name, when it moves the machine to another host.
+        var (moved, unknown) = await FindAsync(claim, cancellationToken);
+        return (moved, unknown) switch
+        {
+            ({ } found, _) => (await KeepAsync(claim, found, cancellationToken), null),
+            (_, { } failure) => (null, BuildResult.Refused(failure)),
             _ => (null, BuildResult.Refused(ProvisionRefusal.Failed, "volume_lost", "The volume with the user's files is gone or being deleted: an operator has to restore it or release the session.")),
         };
     }
@@ -53,9 +62,9 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
             }
 
             var found = all.Value.Where(volume => volume.Name == name && volume.Usable)
-                .OrderByDescending(volume => volume.AttachedMachine is not null).ThenBy(volume => volume.CreatedAt).ThenBy(volume => volume.Id.Value, StringComparer.Ordinal)
+                .OrderByDescending(volume => volume.AttachedMachine is not null).ThenByDescending(volume => volume.BytesUsed).ThenBy(volume => volume.CreatedAt).ThenBy(volume => volume.Id.Value, StringComparer.Ordinal)
                 .FirstOrDefault();
-            if (found is not null || claim.Session.VolumeAskedAt is not { } asked || asked + AnswerLimit <= time.GetUtcNow())
+            if (found is not null || claim.Session.VolumeAskedAt is not { } asked || asked + WorkspaceNames.AnswerLimit <= time.GetUtcNow())
             {
                 return (found, null);
             }
@@ -85,12 +94,16 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
                 }
 
                 var (found, failure) = await FindAsync(claim, cancellationToken);
+                if (failure is not null)
+                {
+                    // Not looked, not asked again: the record says that a volume may be on its way.
+                    return (null, BuildResult.Refused(failure));
+                }
+
                 if (found is not null)
                 {
                     return (await KeepAsync(claim, found, cancellationToken), null);
                 }
-
-                last = failure ?? last;
             }
 
             quota ??= last!.Kind is MachinesFailureKind.QuotaExceeded ? last : null;

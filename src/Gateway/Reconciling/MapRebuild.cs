@@ -97,6 +97,13 @@ internal sealed partial class MapRebuild(
             throw new IncompleteListingException(why);
         }
 
+        if (found.Machines.Count > 0)
+        {
+            // What was being made when the map was lost may still appear, and the map no longer knows that it was asked for.
+            var left = WorkspaceNames.AnswerLimit - time.GetElapsedTime(started);
+            await Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, cancellationToken);
+        }
+
         if (!await map.MarkListedAsync(generation, cancellationToken))
         {
             return false;

@@ -78,6 +78,20 @@ public sealed class LostMachineTests
     }
 
     [Fact]
+    public void Volume_that_the_platform_moved_is_found_by_its_name()
+    {
+        var provisioner = _stage.Provisioner("a");
+        var before = _stage.Persist(provisioner);
+        _stage.Machines.DestroyBehindOurBack(before.Machine!.Value);
+        _stage.Machines.DestroyVolumeBehindOurBack(before.Volume!.Value);
+        var moved = _stage.Machines.AddVolume(_stage.App, _stage.Names.VolumeName(Alice), region: "iad");
+
+        var after = Session(_stage.Replace(provisioner, before));
+
+        Assert.Equal((moved.Id, "iad"), (after.Volume!.Value, after.Region));
+    }
+
+    [Fact]
     public void Shared_volume_is_not_handed_to_one_of_its_users()
     {
         var provisioner = _stage.Provisioner("a");

@@ -1,4 +1,3 @@
-using System.Diagnostics.Metrics;
 using Gateway.Provisioning;
 using Gateway.Sessions;
 using Gateway.Tests.Simulation;
@@ -39,7 +38,7 @@ internal sealed class ProvisioningStage
         var platform = new WorkspacePlatform(Machines.For(replica));
         var build = new WorkspaceBuild(platform, template, Names, new WorkspaceVolume(platform, template, Names, Time));
         return new WorkspaceProvisioner(Map.For(replica), build, template, Options, ReadListing, replica.Name, Time,
-            new ProvisioningMetrics(new Meters()), NullLogger<WorkspaceProvisioner>.Instance);
+            new ProvisioningMetrics(new NoMeters()), NullLogger<WorkspaceProvisioner>.Instance);
     }
 
     public ProvisionOutcome Ensure(WorkspaceProvisioner provisioner) => Ensure(provisioner, Alice);
@@ -51,11 +50,14 @@ internal sealed class ProvisioningStage
         World.Run(() => provisioner.ReplaceLostMachineAsync(lost, LongHold, CancellationToken.None));
 
     /// <summary>Asks again and again, as people do, until there is a workspace; a bounded number of times.</summary>
-    public Session Persist(WorkspaceProvisioner provisioner)
+    public Session Persist(WorkspaceProvisioner provisioner) => Persist(provisioner, Alice);
+
+    /// <inheritdoc cref="Persist(WorkspaceProvisioner)"/>
+    public Session Persist(WorkspaceProvisioner provisioner, UserId user)
     {
         for (var attempt = 0; ; attempt++)
         {
-            switch (Ensure(provisioner))
+            switch (Ensure(provisioner, user))
             {
                 case ProvisionOutcome.Assigned assigned:
                     return assigned.Session;
@@ -65,15 +67,6 @@ internal sealed class ProvisioningStage
                 case var outcome:
                     throw new InvalidOperationException($"no workspace after {attempt} attempts: {outcome}");
             }
-        }
-    }
-
-    private sealed class Meters : IMeterFactory
-    {
-        public Meter Create(MeterOptions options) => new(options);
-
-        public void Dispose()
-        {
         }
     }
 }

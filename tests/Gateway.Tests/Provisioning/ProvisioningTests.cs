@@ -1,6 +1,7 @@
 using Gateway.Machines;
 using Gateway.Provisioning;
 using Gateway.Sessions;
+using Gateway.Tests.Simulation;
 using Xunit;
 using static Gateway.Tests.Provisioning.ProvisioningStage;
 
@@ -116,6 +117,27 @@ public sealed class ProvisioningTests
 
         Assert.Single(_stage.Machines.Volumes);
         Assert.Single(_stage.Machines.Machines);
+    }
+
+    [Fact]
+    public void Volume_that_could_not_be_looked_for_is_not_asked_for_again()
+    {
+        _stage.Machines.LoseAnswerOf("volumes.create");
+        var replica = new SimulatedReplica("a");
+        replica.OnCall = action =>
+        {
+            if (action == "volumes.create")
+            {
+                _stage.Machines.FailNext("volumes.list", MachinesFailureKind.Unavailable, times: 4);
+            }
+        };
+        var provisioner = _stage.Provisioner(replica);
+
+        Assert.Equal(ProvisionRefusal.PlatformUnavailable, Refused(_stage.Ensure(provisioner)).Reason);
+        _stage.Persist(provisioner);
+
+        Assert.Single(_stage.Machines.Volumes);
+        Assert.Equal(1, _stage.Machines.CallsOf("volumes.create"));
     }
 
     [Fact]

@@ -56,14 +56,15 @@ internal sealed class SimulatedWorld : SynchronizationContext
     }
 
     /// <summary>Lets time pass, with all that happens in it.</summary>
-    public void Pass(TimeSpan span)
+    public void Pass(TimeSpan span, TimeSpan? inStepsOf = null)
     {
-        for (var left = span; left > TimeSpan.Zero; left -= Step)
+        var step = inStepsOf ?? Step;
+        for (var left = span; left > TimeSpan.Zero; left -= step)
         {
             Start(() =>
             {
                 Drain();
-                Time.Advance(left < Step ? left : Step);
+                Time.Advance(left < step ? left : step);
                 return true;
             });
         }
