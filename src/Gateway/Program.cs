@@ -5,7 +5,7 @@ using Gateway.Machines;
 using Gateway.Operations;
 using Gateway.Provisioning;
 using Gateway.Proxying;
-
+using Gateway.Reconciling;
 using Gateway.Sessions;
 using Gateway.Waking;
 
@@ -17,8 +17,8 @@ builder.Services.AddSessions();
 builder.Services.AddMachines();
 builder.Services.AddIdentity();
 builder.Services.AddWaking();
-builder.Services.AddProvisioning(_ => async token => await Task.FromResult(true));
-
+builder.Services.AddProvisioning(static provider => provider.GetRequiredService<MapRebuild>().EnsureListedAsync);
+builder.Services.AddReconciling();
 builder.Services.AddIdling();
 builder.Services.AddProxying();
 builder.Services.AddOperations();

@@ -1,4 +1,5 @@
 using LocalCloud.Identity;
+using MachinesSimulator;
 
 namespace LocalCloud;
 
@@ -46,7 +47,19 @@ internal static class Cloud
         return redis;
     }
 
-    private static Task<IAsyncDisposable?> StartMachinesAsync(LocalCloudOptions options, PrefixedConsole console) => Task.FromResult<IAsyncDisposable?>(null);
+    private static async Task<Simulator> StartMachinesAsync(LocalCloudOptions options, PrefixedConsole console)
+    {
+        var simulator = new SimulatorOptions
+        {
+            Url = $"http://127.0.0.1:{options.MachinesPort}",
+            DataFolder = Path.Combine(options.Folder, "machines"),
+            Log = line => console.Say("machine", line),
+        };
+        simulator.Images["registry.fly.io/my-jarvis-workspaces:latest"] = new ImageCommand(Programs.Host, [Programs.Find("SampleWorkspace")]);
+        var machines = await Simulator.StartAsync(simulator);
+        console.Say("machines", $"{machines.Url}");
+        return machines;
+    }
 
     private static async Task<IdentityProvider> StartIdentityAsync(
         LocalCloudOptions options, string clientSecret, PrefixedConsole console, CancellationToken stop)

@@ -17,7 +17,7 @@ internal sealed class CookieSetup(IOptions<IdentityOptions> identity, SignIns si
         }
 
         options.SessionStore = signIns;
-        options.CookieManager = new SignInCookieManager();
+        options.CookieManager = new SignInCookie();
         options.Cookie.Name = IdentityCookies.Plain;
         options.Cookie.HttpOnly = true;
         options.Cookie.SameSite = SameSiteMode.Lax;

@@ -45,7 +45,7 @@ internal static class IdentityCookies
 }
 
 /// <summary>Names the sign-in cookie by the request's scheme. Never chunks: the cookie is a handle.</summary>
-internal sealed class SignInCookieManager : ICookieManager
+internal sealed class SignInCookie : ICookieManager
 {
     // Not on the callback: the cookie handler would give a new sign-in the handle of the old one, which somebody else may have planted.
     public string? GetRequestCookie(HttpContext context, string key) =>

@@ -64,7 +64,7 @@ internal sealed class ProvisioningClaim
                 await RenewAsync(cancellationToken);
             }
 
-            await done.CancelAsync();
+            done.Cancel();
         }
 
         return await running;

@@ -1,4 +1,5 @@
 using System.Diagnostics.Metrics;
+using System.Text.Json;
 
 namespace Gateway.Provisioning;
 
@@ -11,5 +12,5 @@ internal sealed class ProvisioningMetrics
         _duration = meters.Create("Gateway").CreateHistogram<double>("gateway.provisioning.duration", "s", "From asking for a user's workspace to its outcome.");
 
     public void Ended(ProvisionOutcome outcome, TimeSpan took) =>
-        _duration.Record(took.TotalSeconds, new KeyValuePair<string, object?>("outcome", outcome is ProvisionOutcome.Refused refused ? refused.Reason.ToString() : "assigned"));
+        _duration.Record(took.TotalSeconds, new KeyValuePair<string, object?>("outcome", outcome is ProvisionOutcome.Refused refused ? JsonNamingPolicy.SnakeCaseLower.ConvertName(refused.Reason.ToString()) : "assigned"));
 }

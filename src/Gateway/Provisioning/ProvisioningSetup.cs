@@ -18,6 +18,7 @@ internal static class ProvisioningSetup
         services.AddSingleton(provider => new WorkspaceTemplate(Options(provider), provider.GetRequiredService<WorkspaceNames>()));
         services.AddSingleton<ProvisioningMetrics>();
         services.AddSingleton<WorkspacePlatform>();
+        services.AddSingleton<WorkspaceVolume>();
         services.AddSingleton<WorkspaceBuild>();
         services.AddSingleton(provider => new WorkspaceProvisioner(
             provider.GetRequiredService<ISessionMap>(),

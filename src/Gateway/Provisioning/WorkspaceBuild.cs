@@ -8,13 +8,10 @@ namespace Gateway.Provisioning;
 /// Finishes a user's workspace from whatever is there: finds or makes the volume, then the machine. Every id is saved before anything else is waited
 /// for, and nothing is asked for twice without looking for it first, so that it can be broken off between any two steps and gone on with by another replica.
 /// </summary>
-internal sealed class WorkspaceBuild(WorkspacePlatform platform, WorkspaceTemplate template, WorkspaceNames names, TimeProvider time)
+internal sealed class WorkspaceBuild(WorkspacePlatform platform, WorkspaceTemplate template, WorkspaceNames names, WorkspaceVolume volumes)
 {
-    // A call without an answer may still be carried out for as long as this.
-    private static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
-    private const int Copies = 5;
-    private const int Tries = 3;
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+    private const int Tries = 5;
 
     /// <summary>Null: the session's machine is gone for certain. Otherwise it is there, or nobody can tell.</summary>
     public async Task<BuildResult?> FindLostAsync(MachineId machine, CancellationToken cancellationToken) =>
@@ -37,106 +34,8 @@ internal sealed class WorkspaceBuild(WorkspacePlatform platform, WorkspaceTempla
             }
         }
 
-        var (volume, instead) = await VolumeAsync(claim, cancellationToken);
+        var (volume, instead) = await volumes.EnsureAsync(claim, cancellationToken);
         return volume is null ? instead! : await MachineAsync(claim, volume, cancellationToken);
-    }
-
-    private async Task<(Volume? Volume, BuildResult? Instead)> VolumeAsync(ProvisioningClaim claim, CancellationToken cancellationToken)
-    {
-        if (claim.Session.Volume is { } saved)
-        {
-            return await SavedVolumeAsync(claim, saved, cancellationToken);
-        }
-
-        var (found, failure) = await FindVolumeAsync(claim, cancellationToken);
-        if (failure is not null)
-        {
-            return (null, BuildResult.Refused(failure));
-        }
-
-        return found is null ? await NewVolumeAsync(claim, cancellationToken) : (await KeepAsync(claim, found, cancellationToken), null);
-    }
-
-    // A volume that was saved holds somebody's files. Gone or not usable is for a person to decide: an empty one in its place would look like lost work.
-    private async Task<(Volume?, BuildResult?)> SavedVolumeAsync(ProvisioningClaim claim, VolumeId saved, CancellationToken cancellationToken)
-    {
-        var volume = await platform.GetVolumeAsync(claim, template.App, saved, cancellationToken);
-        return volume switch
-        {
-            { Failure: { Kind: not MachinesFailureKind.NotFound } failure } => (null, BuildResult.Refused(failure)),
-            { Value: { Usable: true } found } when found.Name == names.VolumeName(claim.Session.User) => (found, null),
-            { Value.Usable: true } => (null, BuildResult.Refused(ProvisionRefusal.Failed, "volume_not_ours", "The machine is gone, and its volume was not made by the gateway: an operator has to assign a machine.")),
-            _ => (null, BuildResult.Refused(ProvisionRefusal.Failed, "volume_lost", "The volume with the user's files is gone or being deleted: an operator has to restore it or release the session.")),
-        };
-    }
-
-    private async Task<(Volume?, MachinesFailure?)> FindVolumeAsync(ProvisioningClaim claim, CancellationToken cancellationToken)
-    {
-        var name = names.VolumeName(claim.Session.User);
-        while (true)
-        {
-            var all = await platform.ListVolumesAsync(claim, template.App, cancellationToken);
-            if (!all.IsOk)
-            {
-                return (null, all.Failure);
-            }
-
-            var found = all.Value.Where(volume => volume.Name == name && volume.Usable)
-                .OrderByDescending(volume => volume.AttachedMachine is not null).ThenBy(volume => volume.CreatedAt).ThenBy(volume => volume.Id.Value, StringComparer.Ordinal)
-                .FirstOrDefault();
-            if (found is not null || claim.Session.VolumeAskedAt is not { } asked || asked + AnswerLimit <= time.GetUtcNow())
-            {
-                return (found, null);
-            }
-
-            await claim.PauseAsync(LookEvery, cancellationToken);
-        }
-    }
-
-    private async Task<(Volume?, BuildResult?)> NewVolumeAsync(ProvisioningClaim claim, CancellationToken cancellationToken)
-    {
-        MachinesFailure? last = null, quota = null;
-        foreach (var region in template.Regions)
-        {
-            for (var attempt = 1; attempt <= Tries; attempt++)
-            {
-                await claim.SaveAsync(session => session with { VolumeAskedAt = time.GetUtcNow() }, cancellationToken);
-                var made = await platform.CreateVolumeAsync(claim, template.App, template.Volume(claim.Session.User, region), cancellationToken);
-                if (made.IsOk)
-                {
-                    return (await KeepAsync(claim, made.Value, cancellationToken), null);
-                }
-
-                last = made.Failure;
-                if (last.Kind is not MachinesFailureKind.Ambiguous)
-                {
-                    break;
-                }
-
-                var (found, failure) = await FindVolumeAsync(claim, cancellationToken);
-                if (found is not null)
-                {
-                    return (await KeepAsync(claim, found, cancellationToken), null);
-                }
-
-                last = failure ?? last;
-            }
-
-            quota ??= last!.Kind is MachinesFailureKind.QuotaExceeded ? last : null;
-            if (last!.Kind is not (MachinesFailureKind.RegionFull or MachinesFailureKind.HostFull or MachinesFailureKind.QuotaExceeded))
-            {
-                return (null, BuildResult.Refused(last));
-            }
-        }
-
-        // Of quota and room, the quota is what somebody can do something about.
-        return (null, BuildResult.Refused(quota ?? last!));
-    }
-
-    private static async Task<Volume> KeepAsync(ProvisioningClaim claim, Volume volume, CancellationToken cancellationToken)
-    {
-        await claim.SaveAsync(session => session with { Volume = volume.Id, Region = volume.Region, VolumeAskedAt = null }, cancellationToken);
-        return volume;
     }
 
     private async Task<BuildResult> MachineAsync(ProvisioningClaim claim, Volume volume, CancellationToken cancellationToken)
@@ -168,7 +67,7 @@ internal sealed class WorkspaceBuild(WorkspacePlatform platform, WorkspaceTempla
                     // Gone, but its name or its claim of the volume lingers: a name can be passed by, a claim has to be waited out.
                     copy += failure.Kind is MachinesFailureKind.NameTaken ? 1 : 0;
                     break;
-                case MachinesFailureKind.Ambiguous:
+                case MachinesFailureKind.Ambiguous or MachinesFailureKind.NameTaken:
                     if (await FindMachineAsync(claim, wanted.Name, cancellationToken) is { } found)
                     {
                         return found;
@@ -181,14 +80,14 @@ internal sealed class WorkspaceBuild(WorkspacePlatform platform, WorkspaceTempla
                     return BuildResult.Refused(failure);
             }
 
-            if (attempt == Copies)
+            if (attempt == Tries)
             {
                 return BuildResult.Refused(failure);
             }
 
             if (failure.Kind is not MachinesFailureKind.NameTaken)
             {
-                await claim.PauseAsync(attempt * LookEvery, cancellationToken);
+                await claim.PauseAsync(attempt * Pause, cancellationToken);
             }
         }
     }
@@ -243,7 +142,7 @@ internal sealed class WorkspaceBuild(WorkspacePlatform platform, WorkspaceTempla
     // "volume not found" of a volume in its soft deletion reads like any other bad request.
     private async Task<BuildResult> ExplainInvalidAsync(ProvisioningClaim claim, Volume volume, MachinesFailure failure, CancellationToken cancellationToken)
     {
-        var (still, instead) = await SavedVolumeAsync(claim, volume.Id, cancellationToken);
+        var (still, instead) = await volumes.ReadAsync(claim, volume.Id, cancellationToken);
         return still is null ? instead! : BuildResult.Refused(failure);
     }
 }

@@ -140,7 +140,7 @@ internal sealed partial class WorkspaceProvisioner(
         if (!generation.Listed)
         {
             // The map forgot something: the user may have a machine it does not know. Only a complete listing tells.
-            return await readListing(cancellationToken)
+            return await IsListedOrFoundAsync(known, cancellationToken)
                 ? null
                 : new ProvisionOutcome.Refused(ProvisionRefusal.PlatformUnavailable, "The machines have not been listed yet since the session map was lost.", Soon);
         }
@@ -168,6 +168,17 @@ internal sealed partial class WorkspaceProvisioner(
         }
     }
 
+    // A machine that is found gets its session long before the listing counts as complete: its user waits no longer than for that.
+    private async Task<bool> IsListedOrFoundAsync(Session known, CancellationToken cancellationToken)
+    {
+        using var enough = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var listing = readListing(cancellationToken);
+        var found = map.WaitForChangeAsync(known.User, known.Epoch, options.ProvisioningLimit, enough.Token);
+        var first = await Task.WhenAny(listing, found);
+        enough.Cancel();
+        return first == listing ? await listing : await found is not null;
+    }
+
     private async Task<ProvisionOutcome> AssignAsync(ProvisioningClaim claim, Machine machine, CancellationToken cancellationToken)
     {
         await claim.SaveAsync(session => session with { Machine = machine.Id, Region = machine.Region }, cancellationToken);
@@ -193,7 +204,10 @@ internal sealed partial class WorkspaceProvisioner(
         var backoff = TimeSpan.FromSeconds(Math.Min(LongestBackoff.TotalSeconds, Math.Pow(2, Math.Min(times, 10))));
         backoff = result.RetryAfter is { } asked && asked > backoff ? asked : backoff;
         var failure = new RecordFailure(result.Word, result.Detail, times, time.GetUtcNow() + backoff);
-        await claim.EndAsync(session => session with { State = SessionState.Failed, Failure = failure }, cancellationToken);
+
+        // After a clear refusal no volume is on its way any more.
+        var unclear = result.Reason is ProvisionRefusal.PlatformUnavailable;
+        await claim.EndAsync(session => session with { State = SessionState.Failed, Failure = failure, VolumeAskedAt = unclear ? session.VolumeAskedAt : null }, cancellationToken);
         Log.Failed(logger, result.Word, times, backoff);
         return new ProvisionOutcome.Refused(result.Reason, result.Detail, backoff);
     }

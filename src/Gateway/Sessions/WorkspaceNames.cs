@@ -19,6 +19,9 @@ internal sealed class WorkspaceNames
     /// <summary>What the names of machines made for one user begin with.</summary>
     public const string MachinePrefix = "ws-";
 
+    /// <summary>For how long a creation that was asked for may still be carried out without anybody knowing of it.</summary>
+    public static readonly TimeSpan AnswerLimit = TimeSpan.FromSeconds(10);
+
     private const string Alphabet = "abcdefghijklmnopqrstuvwxyz234567";
 
     // A user name that is no valid text must not be folded onto another's.

@@ -1,7 +1,6 @@
 using Gateway.Machines;
 using Gateway.Provisioning;
 using Gateway.Sessions;
-using Gateway.Tests.Simulation;
 using Xunit;
 using static Gateway.Tests.Provisioning.ProvisioningStage;
 
@@ -13,13 +12,13 @@ public sealed class LostMachineTests
     private readonly ProvisioningStage _stage = new();
 
     [Fact]
-    public async Task Lost_machine_is_replaced_on_the_same_volume_once_however_many_notice()
+    public void Lost_machine_is_replaced_on_the_same_volume_once_however_many_notice()
     {
         var replicas = new[] { _stage.Provisioner("a"), _stage.Provisioner("b") };
-        var before = await _stage.PersistAsync(replicas[0]);
+        var before = _stage.Persist(replicas[0]);
         _stage.Machines.DestroyBehindOurBack(before.Machine!.Value);
 
-        var outcomes = await _stage.Time.RunAsync(Task.WhenAll(Enumerable.Range(0, 20).Select(n => replicas[n % 2].ReplaceLostMachineAsync(before, LongHold, default))));
+        var outcomes = _stage.World.Run(() => Task.WhenAll(Enumerable.Range(0, 20).Select(n => replicas[n % 2].ReplaceLostMachineAsync(before, LongHold, default))));
 
         var machine = Assert.Single(_stage.Machines.Machines);
         Assert.NotEqual(before.Machine, machine.Id);
@@ -28,50 +27,50 @@ public sealed class LostMachineTests
     }
 
     [Fact]
-    public async Task Machine_that_is_there_after_all_stays()
+    public void Machine_that_is_there_after_all_stays()
     {
         var provisioner = _stage.Provisioner("a");
-        var before = await _stage.PersistAsync(provisioner);
+        var before = _stage.Persist(provisioner);
 
-        Assert.Equal(before, Session(await _stage.Time.RunAsync(provisioner.ReplaceLostMachineAsync(before, LongHold, default))));
+        Assert.Equal(before, Session(_stage.Replace(provisioner, before)));
     }
 
     [Fact]
-    public async Task Platform_that_does_not_answer_is_no_proof_of_a_loss()
+    public void Platform_that_does_not_answer_is_no_proof_of_a_loss()
     {
         var provisioner = _stage.Provisioner("a");
-        var before = await _stage.PersistAsync(provisioner);
+        var before = _stage.Persist(provisioner);
         _stage.Machines.DestroyBehindOurBack(before.Machine!.Value);
         _stage.Machines.FailNext("get", MachinesFailureKind.Unavailable);
 
-        var outcome = await _stage.Time.RunAsync(provisioner.ReplaceLostMachineAsync(before, LongHold, default));
+        var outcome = _stage.Replace(provisioner, before);
 
         Assert.Equal(ProvisionRefusal.PlatformUnavailable, Assert.IsType<ProvisionOutcome.Refused>(outcome).Reason);
         Assert.Equal(before, Assert.Single(_stage.Map.Sessions));
     }
 
     [Fact]
-    public async Task Name_of_the_lost_machine_that_lingers_is_passed_by()
+    public void Name_of_the_lost_machine_that_lingers_is_passed_by()
     {
         var provisioner = _stage.Provisioner("a");
-        var before = await _stage.PersistAsync(provisioner);
+        var before = _stage.Persist(provisioner);
         _stage.Machines.DestroyBehindOurBack(before.Machine!.Value);
         _stage.Machines.FailNext("create", new MachinesFailure(MachinesFailureKind.NameTaken, 409, "already_exists") { Other = before.Machine });
 
-        var after = Session(await _stage.Time.RunAsync(provisioner.ReplaceLostMachineAsync(before, LongHold, default)));
+        var after = Session(_stage.Replace(provisioner, before));
 
         Assert.Equal(_stage.Names.MachineName(Alice, 1), _stage.Machines.Find(after.Machine!.Value)!.Name);
     }
 
     [Fact]
-    public async Task Volume_lost_as_well_is_for_an_operator_and_no_empty_one_takes_its_place()
+    public void Volume_lost_as_well_is_for_an_operator_and_no_empty_one_takes_its_place()
     {
         var provisioner = _stage.Provisioner("a");
-        var before = await _stage.PersistAsync(provisioner);
+        var before = _stage.Persist(provisioner);
         _stage.Machines.DestroyBehindOurBack(before.Machine!.Value);
         _stage.Machines.DestroyVolumeBehindOurBack(before.Volume!.Value);
 
-        var outcome = await _stage.Time.RunAsync(provisioner.ReplaceLostMachineAsync(before, LongHold, default));
+        var outcome = _stage.Replace(provisioner, before);
 
         Assert.Equal(ProvisionRefusal.Failed, Assert.IsType<ProvisionOutcome.Refused>(outcome).Reason);
         Assert.Single(_stage.Machines.Volumes);
@@ -79,15 +78,29 @@ public sealed class LostMachineTests
     }
 
     [Fact]
-    public async Task Shared_volume_is_not_handed_to_one_of_its_users()
+    public void Volume_that_the_platform_moved_is_found_by_its_name()
+    {
+        var provisioner = _stage.Provisioner("a");
+        var before = _stage.Persist(provisioner);
+        _stage.Machines.DestroyBehindOurBack(before.Machine!.Value);
+        _stage.Machines.DestroyVolumeBehindOurBack(before.Volume!.Value);
+        var moved = _stage.Machines.AddVolume(_stage.App, _stage.Names.VolumeName(Alice), region: "iad");
+
+        var after = Session(_stage.Replace(provisioner, before));
+
+        Assert.Equal((moved.Id, "iad"), (after.Volume!.Value, after.Region));
+    }
+
+    [Fact]
+    public void Shared_volume_is_not_handed_to_one_of_its_users()
     {
         var provisioner = _stage.Provisioner("a");
         var volume = _stage.Machines.AddVolume(_stage.App, "shared_volume");
         var machine = _stage.Machines.Add(_stage.App, "shared-machine", volume: volume.Id);
-        var before = (await _stage.Map.For("x").WriteAsync(new Session { User = Alice, State = SessionState.Assigned, App = _stage.App, Machine = machine.Id, Volume = volume.Id }, default)).Current!;
+        var before = _stage.World.Run(() => _stage.Map.For("x").WriteAsync(new Session { User = Alice, State = SessionState.Assigned, App = _stage.App, Machine = machine.Id, Volume = volume.Id }, default)).Current!;
         _stage.Machines.DestroyBehindOurBack(machine.Id);
 
-        Assert.IsType<ProvisionOutcome.Refused>(await _stage.Time.RunAsync(provisioner.ReplaceLostMachineAsync(before, LongHold, default)));
+        Assert.IsType<ProvisionOutcome.Refused>(_stage.Replace(provisioner, before));
 
         Assert.Empty(_stage.Machines.Machines);
     }

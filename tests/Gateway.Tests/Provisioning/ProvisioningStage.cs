@@ -1,4 +1,3 @@
-using System.Diagnostics.Metrics;
 using Gateway.Provisioning;
 using Gateway.Sessions;
 using Gateway.Tests.Simulation;
@@ -20,7 +19,8 @@ internal sealed class ProvisioningStage
         Names = new WorkspaceNames(Options.App, Options.NameKey);
     }
 
-    public FakeTimeProvider Time { get; } = new();
+    public SimulatedWorld World { get; } = new();
+    public FakeTimeProvider Time => World.Time;
     public SimulatedMap Map { get; }
     public SimulatedMachines Machines { get; }
     public WorkspaceOptions Options { get; } = new() { NameKey = "fake-name-key-for-tests-0123456789" };
@@ -35,40 +35,38 @@ internal sealed class ProvisioningStage
     public WorkspaceProvisioner Provisioner(SimulatedReplica replica)
     {
         var template = new WorkspaceTemplate(Options, Names);
-        var build = new WorkspaceBuild(new WorkspacePlatform(Machines.For(replica)), template, Names, Time);
+        var platform = new WorkspacePlatform(Machines.For(replica));
+        var build = new WorkspaceBuild(platform, template, Names, new WorkspaceVolume(platform, template, Names, Time));
         return new WorkspaceProvisioner(Map.For(replica), build, template, Options, ReadListing, replica.Name, Time,
-            new ProvisioningMetrics(new Meters()), NullLogger<WorkspaceProvisioner>.Instance);
+            new ProvisioningMetrics(new NoMeters()), NullLogger<WorkspaceProvisioner>.Instance);
     }
 
-    public async Task<ProvisionOutcome> EnsureAsync(WorkspaceProvisioner provisioner) => await EnsureAsync(provisioner, Alice);
+    public ProvisionOutcome Ensure(WorkspaceProvisioner provisioner) => Ensure(provisioner, Alice);
 
-    public async Task<ProvisionOutcome> EnsureAsync(WorkspaceProvisioner provisioner, UserId user) =>
-        await Time.RunAsync(provisioner.EnsureAssignedAsync(user, LongHold, CancellationToken.None));
+    public ProvisionOutcome Ensure(WorkspaceProvisioner provisioner, UserId user) =>
+        World.Run(() => provisioner.EnsureAssignedAsync(user, LongHold, CancellationToken.None));
+
+    public ProvisionOutcome Replace(WorkspaceProvisioner provisioner, Session lost) =>
+        World.Run(() => provisioner.ReplaceLostMachineAsync(lost, LongHold, CancellationToken.None));
 
     /// <summary>Asks again and again, as people do, until there is a workspace; a bounded number of times.</summary>
-    public async Task<Session> PersistAsync(WorkspaceProvisioner provisioner)
+    public Session Persist(WorkspaceProvisioner provisioner) => Persist(provisioner, Alice);
+
+    /// <inheritdoc cref="Persist(WorkspaceProvisioner)"/>
+    public Session Persist(WorkspaceProvisioner provisioner, UserId user)
     {
         for (var attempt = 0; ; attempt++)
         {
-            switch (await EnsureAsync(provisioner))
+            switch (Ensure(provisioner, user))
             {
                 case ProvisionOutcome.Assigned assigned:
                     return assigned.Session;
                 case ProvisionOutcome.Refused refused when attempt < 20:
-                    Time.Advance(refused.RetryAfter);
+                    World.Pass(refused.RetryAfter);
                     break;
                 case var outcome:
                     throw new InvalidOperationException($"no workspace after {attempt} attempts: {outcome}");
             }
-        }
-    }
-
-    private sealed class Meters : IMeterFactory
-    {
-        public Meter Create(MeterOptions options) => new(options);
-
-        public void Dispose()
-        {
         }
     }
 }

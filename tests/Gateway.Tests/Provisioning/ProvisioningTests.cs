@@ -12,9 +12,9 @@ public sealed class ProvisioningTests
     private readonly ProvisioningStage _stage = new();
 
     [Fact]
-    public async Task New_user_gets_a_volume_and_a_machine_of_the_template()
+    public void New_user_gets_a_volume_and_a_machine_of_the_template()
     {
-        var session = Assigned(await _stage.EnsureAsync(_stage.Provisioner("a")));
+        var session = Assigned(_stage.Ensure(_stage.Provisioner("a")));
 
         var volume = Assert.Single(_stage.Machines.Volumes);
         var machine = Assert.Single(_stage.Machines.Machines);
@@ -31,25 +31,24 @@ public sealed class ProvisioningTests
     }
 
     [Fact]
-    public async Task New_machine_boots_at_once_and_is_recorded_as_not_awake_yet()
+    public void New_machine_boots_at_once_and_is_recorded_as_not_awake_yet()
     {
-        var session = Assigned(await _stage.EnsureAsync(_stage.Provisioner("a")));
+        var session = Assigned(_stage.Ensure(_stage.Provisioner("a")));
 
-        _stage.Time.Advance(TimeSpan.FromSeconds(10));
+        _stage.World.Pass(TimeSpan.FromSeconds(10));
         Assert.True(_stage.Machines.IsReady(session.Machine!.Value));
         Assert.Equal(1, _stage.Machines.AcceptedStarts(session.Machine.Value));
         Assert.Equal(MachineRecordState.Asleep, Assert.Single(_stage.Map.Machines).State);
     }
 
     [Fact]
-    public async Task Two_hundred_first_requests_over_three_replicas_make_one_volume_and_one_machine()
+    public void Two_hundred_first_requests_over_three_replicas_make_one_volume_and_one_machine()
     {
         _stage.Machines.Delay("volumes.create", TimeSpan.FromSeconds(3));
         _stage.Machines.Delay("create", TimeSpan.FromSeconds(2));
         var replicas = new[] { _stage.Provisioner("a"), _stage.Provisioner("b"), _stage.Provisioner("c") };
 
-        var requests = Enumerable.Range(0, 200).Select(n => replicas[n % 3].EnsureAssignedAsync(Alice, LongHold, default)).ToList();
-        var outcomes = await _stage.Time.RunAsync(Task.WhenAll(requests));
+        var outcomes = _stage.World.Run(() => Task.WhenAll(Enumerable.Range(0, 200).Select(n => replicas[n % 3].EnsureAssignedAsync(Alice, LongHold, default))));
 
         var machine = Assert.Single(_stage.Machines.Machines);
         Assert.Single(_stage.Machines.Volumes);
@@ -58,75 +57,96 @@ public sealed class ProvisioningTests
     }
 
     [Fact]
-    public async Task Caller_that_leaves_takes_nobody_elses_workspace_away()
+    public void Caller_that_leaves_takes_nobody_elses_workspace_away()
     {
         _stage.Machines.Delay("create", TimeSpan.FromSeconds(2));
         var provisioner = _stage.Provisioner("a");
         using var leaving = new CancellationTokenSource();
-        var first = provisioner.EnsureAssignedAsync(Alice, LongHold, leaving.Token);
-        var second = provisioner.EnsureAssignedAsync(Alice, LongHold, default);
+        var first = _stage.World.Start(() => provisioner.EnsureAssignedAsync(Alice, LongHold, leaving.Token));
+        var second = _stage.World.Start(() => provisioner.EnsureAssignedAsync(Alice, LongHold, default));
 
-        await leaving.CancelAsync();
+        leaving.Cancel();
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
-        Assigned(await _stage.Time.RunAsync(second));
+        Assert.ThrowsAny<OperationCanceledException>(() => _stage.World.Run(() => first));
+        Assigned(_stage.World.Run(() => second));
     }
 
     [Fact]
-    public async Task Hold_used_up_is_refused_and_the_work_goes_on()
+    public void Hold_used_up_is_refused_and_the_work_goes_on()
     {
         _stage.Machines.Delay("create", TimeSpan.FromSeconds(20));
         var provisioner = _stage.Provisioner("a");
 
-        var first = await _stage.Time.RunAsync(provisioner.EnsureAssignedAsync(Alice, TimeSpan.FromSeconds(10), default));
+        var first = _stage.World.Run(() => provisioner.EnsureAssignedAsync(Alice, TimeSpan.FromSeconds(10), default));
 
         Assert.Equal(ProvisionRefusal.HoldLimit, Refused(first).Reason);
-        Assigned(await _stage.EnsureAsync(provisioner));
+        Assigned(_stage.Ensure(provisioner));
         Assert.Equal(1, _stage.Machines.CallsOf("create"));
     }
 
     [Fact]
-    public async Task Users_do_not_share_anything()
+    public void Users_do_not_share_anything()
     {
         var provisioner = _stage.Provisioner("a");
-        var alice = Assigned(await _stage.EnsureAsync(provisioner));
-        var bob = Assigned(await _stage.EnsureAsync(provisioner, new UserId("bob")));
+        var alice = Assigned(_stage.Ensure(provisioner));
+        var bob = Assigned(_stage.Ensure(provisioner, new UserId("bob")));
 
         Assert.NotEqual(alice.Machine, bob.Machine);
         Assert.NotEqual(alice.Volume, bob.Volume);
     }
 
     [Fact]
-    public async Task Answer_lost_of_both_creations_makes_nothing_twice()
+    public void Answer_lost_of_both_creations_makes_nothing_twice()
     {
         _stage.Machines.LoseAnswerOf("volumes.create");
         _stage.Machines.LoseAnswerOf("create");
 
-        var session = Assigned(await _stage.EnsureAsync(_stage.Provisioner("a")));
+        var session = Assigned(_stage.Ensure(_stage.Provisioner("a")));
 
         Assert.Equal(Assert.Single(_stage.Machines.Volumes).Id, session.Volume);
         Assert.Equal(Assert.Single(_stage.Machines.Machines).Id, session.Machine);
     }
 
     [Fact]
-    public async Task Creations_that_failed_without_a_clear_answer_are_asked_for_again()
+    public void Creations_that_failed_without_a_clear_answer_are_asked_for_again()
     {
         _stage.Machines.FailNext("volumes.create", MachinesFailureKind.Ambiguous);
         _stage.Machines.FailNext("create", MachinesFailureKind.Ambiguous);
 
-        Assigned(await _stage.EnsureAsync(_stage.Provisioner("a")));
+        Assigned(_stage.Ensure(_stage.Provisioner("a")));
 
         Assert.Single(_stage.Machines.Volumes);
         Assert.Single(_stage.Machines.Machines);
     }
 
     [Fact]
-    public async Task Full_region_is_passed_by_and_the_volumes_region_decides_the_machines()
+    public void Volume_that_could_not_be_looked_for_is_not_asked_for_again()
+    {
+        _stage.Machines.LoseAnswerOf("volumes.create");
+        var replica = new SimulatedReplica("a");
+        replica.OnCall = action =>
+        {
+            if (action == "volumes.create")
+            {
+                _stage.Machines.FailNext("volumes.list", MachinesFailureKind.Unavailable, times: 4);
+            }
+        };
+        var provisioner = _stage.Provisioner(replica);
+
+        Assert.Equal(ProvisionRefusal.PlatformUnavailable, Refused(_stage.Ensure(provisioner)).Reason);
+        _stage.Persist(provisioner);
+
+        Assert.Single(_stage.Machines.Volumes);
+        Assert.Equal(1, _stage.Machines.CallsOf("volumes.create"));
+    }
+
+    [Fact]
+    public void Full_region_is_passed_by_and_the_volumes_region_decides_the_machines()
     {
         _stage.Machines.RegionFull("sjc");
         _stage.Machines.QuotaUsedUp("iad");
 
-        var session = Assigned(await _stage.EnsureAsync(_stage.Provisioner("a")));
+        var session = Assigned(_stage.Ensure(_stage.Provisioner("a")));
 
         Assert.Equal("lhr", session.Region);
         Assert.Equal(("lhr", "lhr"), (Assert.Single(_stage.Machines.Volumes).Region, Assert.Single(_stage.Machines.Machines).Region));
@@ -135,7 +155,7 @@ public sealed class ProvisioningTests
     [Theory]
     [InlineData(false, ProvisionRefusal.RegionFull)]
     [InlineData(true, ProvisionRefusal.QuotaExceeded)]
-    internal async Task No_room_anywhere_and_no_quota_are_told_apart(bool quota, ProvisionRefusal expected)
+    internal void No_room_anywhere_and_no_quota_are_told_apart(bool quota, ProvisionRefusal expected)
     {
         foreach (var region in WorkspaceOptions.DefaultRegions)
         {
@@ -143,7 +163,7 @@ public sealed class ProvisioningTests
             _stage.Machines.QuotaUsedUp(region, quota);
         }
 
-        Assert.Equal(expected, Refused(await _stage.EnsureAsync(_stage.Provisioner("a"))).Reason);
+        Assert.Equal(expected, Refused(_stage.Ensure(_stage.Provisioner("a"))).Reason);
         Assert.Empty(_stage.Machines.Volumes);
     }
 
@@ -152,79 +172,79 @@ public sealed class ProvisioningTests
     [InlineData(MachinesFailureKind.Invalid, ProvisionRefusal.Misconfigured)]
     [InlineData(MachinesFailureKind.NotFound, ProvisionRefusal.Misconfigured)]
     [InlineData(MachinesFailureKind.HostFull, ProvisionRefusal.RegionFull)]
-    internal async Task Refusal_of_the_machine_keeps_the_volume_for_the_next_attempt(MachinesFailureKind kind, ProvisionRefusal expected)
+    internal void Refusal_of_the_machine_keeps_the_volume_for_the_next_attempt(MachinesFailureKind kind, ProvisionRefusal expected)
     {
         _stage.Machines.FailNext("create", kind);
         var provisioner = _stage.Provisioner("a");
 
-        Assert.Equal(expected, Refused(await _stage.EnsureAsync(provisioner)).Reason);
+        Assert.Equal(expected, Refused(_stage.Ensure(provisioner)).Reason);
 
-        await _stage.PersistAsync(provisioner);
+        _stage.Persist(provisioner);
         Assert.Single(_stage.Machines.Volumes);
     }
 
     [Fact]
-    public async Task Passing_refusals_of_the_platform_are_not_the_users_business()
+    public void Passing_refusals_of_the_platform_are_not_the_users_business()
     {
         _stage.Machines.FailNext("volumes.list", MachinesFailureKind.RateLimited);
         _stage.Machines.FailNext("create", MachinesFailureKind.RateLimited, times: 2);
 
-        Assigned(await _stage.EnsureAsync(_stage.Provisioner("a")));
+        Assigned(_stage.Ensure(_stage.Provisioner("a")));
     }
 
     [Fact]
-    public async Task Failure_is_remembered_by_all_replicas_and_for_longer_each_time()
+    public void Failure_is_remembered_by_all_replicas_and_for_longer_each_time()
     {
         _stage.Machines.FailNext("volumes.list", MachinesFailureKind.Forbidden, times: 3);
         var (a, b) = (_stage.Provisioner("a"), _stage.Provisioner("b"));
 
-        var first = Refused(await _stage.EnsureAsync(a));
-        var again = Refused(await _stage.EnsureAsync(b));
+        var first = Refused(_stage.Ensure(a));
+        var again = Refused(_stage.Ensure(b));
         Assert.Equal(1, _stage.Machines.CallsOf("volumes.list"));
         Assert.Equal(ProvisionRefusal.Forbidden, again.Reason);
         Assert.True(again.RetryAfter <= first.RetryAfter);
 
-        _stage.Time.Advance(first.RetryAfter);
-        var second = Refused(await _stage.EnsureAsync(b));
+        _stage.World.Pass(first.RetryAfter);
+        var second = Refused(_stage.Ensure(b));
         Assert.True(second.RetryAfter > first.RetryAfter);
         Assert.Equal(2, _stage.Machines.CallsOf("volumes.list"));
     }
 
     [Fact]
-    public async Task Map_away_is_refused_and_nothing_is_made()
+    public void Map_away_is_refused_and_nothing_is_made()
     {
         _stage.Map.Unavailable = true;
 
-        Assert.Equal(ProvisionRefusal.MapUnavailable, Refused(await _stage.EnsureAsync(_stage.Provisioner("a"))).Reason);
+        Assert.Equal(ProvisionRefusal.MapUnavailable, Refused(_stage.Ensure(_stage.Provisioner("a"))).Reason);
         Assert.Empty(_stage.Machines.Calls);
     }
 
     [Fact]
-    public async Task Nothing_is_made_while_the_map_may_have_forgotten_the_user()
+    public void Nothing_is_made_while_the_map_may_have_forgotten_the_user()
     {
         _stage.Map.Flush();
 
-        Assert.Equal(ProvisionRefusal.PlatformUnavailable, Refused(await _stage.EnsureAsync(_stage.Provisioner("a"))).Reason);
+        Assert.Equal(ProvisionRefusal.PlatformUnavailable, Refused(_stage.Ensure(_stage.Provisioner("a"))).Reason);
 
         Assert.Empty(_stage.Machines.Calls);
         Assert.Empty(_stage.Map.Sessions);
     }
 
     [Fact]
-    public async Task Platform_that_never_answers_is_refused_at_the_limit()
+    public void Platform_that_never_answers_is_refused_at_the_limit()
     {
         _stage.Machines.Delay("volumes.create", TimeSpan.FromHours(5));
-        var outcome = Refused(await _stage.EnsureAsync(_stage.Provisioner("a")));
+        var outcome = Refused(_stage.Ensure(_stage.Provisioner("a")));
 
         Assert.Equal(ProvisionRefusal.PlatformUnavailable, outcome.Reason);
     }
 
     [Fact]
-    public async Task Sessions_of_a_newer_version_are_left_alone()
+    public void Sessions_of_a_newer_version_are_left_alone()
     {
-        await _stage.Map.For("x").WriteAsync(new Session { User = Alice, State = SessionState.Unknown, App = _stage.App }, default);
+        _stage.World.Run(() => _stage.Map.For("x").WriteAsync(new Session { User = Alice, State = SessionState.Unknown, App = _stage.App }, default));
 
-        Refused(await _stage.EnsureAsync(_stage.Provisioner("a")));
+        Refused(_stage.Ensure(_stage.Provisioner("a")));
 
         Assert.Equal(SessionState.Unknown, Assert.Single(_stage.Map.Sessions).State);
         Assert.Empty(_stage.Machines.Calls);

@@ -28,6 +28,18 @@ internal sealed partial class SimulatedMachines
     /// <summary>The organisation's quota in the region is used up.</summary>
     public void QuotaUsedUp(string region, bool usedUp = true) { lock (_lock) { _ = usedUp ? _quotaRegions.Add(region) : _quotaRegions.Remove(region); } }
 
+    /// <summary>All planned faults, delays and shortages of regions end.</summary>
+    public void Quiet()
+    {
+        lock (_lock)
+        {
+            _planned.Clear();
+            _delays.Clear();
+            _fullRegions.Clear();
+            _quotaRegions.Clear();
+        }
+    }
+
     /// <summary>The machine's host has no room for a start.</summary>
     public void HostFull(MachineId machine, bool full = true) => Touch(machine, (found, _) => found.HostFull = full);
 

@@ -169,5 +169,5 @@ internal sealed partial class SimulatedMachines(TimeProvider time) : IMachines
 
     private string NewVersion() => string.Create(CultureInfo.InvariantCulture, $"01SIM{++_made:D21}");
 
-    private static TaskCompletionSource NewSignal() => VirtualThread.NewSignal();
+    private static TaskCompletionSource NewSignal() => new();
 }

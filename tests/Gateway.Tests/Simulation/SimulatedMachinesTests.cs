@@ -10,10 +10,15 @@ public sealed class SimulatedMachinesTests
 {
     private static readonly TimeSpan Bound = TimeSpan.FromSeconds(30);
 
-    private readonly FakeTimeProvider _time = new();
+    private readonly SimulatedWorld _world = new();
+    private readonly FakeTimeProvider _time;
     private readonly SimulatedMachines _machines;
 
-    public SimulatedMachinesTests() => _machines = new SimulatedMachines(_time);
+    public SimulatedMachinesTests()
+    {
+        _time = _world.Time;
+        _machines = new SimulatedMachines(_time);
+    }
 
     [Fact]
     public async Task Second_start_of_a_starting_machine_is_refused_as_already_starting()
@@ -35,9 +40,7 @@ public sealed class SimulatedMachinesTests
         var machine = _machines.Add("app", "ws-1").Id;
         await _machines.StartAsync("app", machine, null, default);
 
-        var wait = _machines.WaitAsync("app", machine, "started", null, TimeSpan.FromSeconds(60), default);
-
-        Assert.True((await _time.RunAsync(wait)).IsOk);
+        Assert.True(_world.Run(() => _machines.WaitAsync("app", machine, "started", null, TimeSpan.FromSeconds(60), default)).IsOk);
     }
 
     [Fact]
@@ -121,9 +124,9 @@ public sealed class SimulatedMachinesTests
         var map = new SimulatedMap(_time);
         var deaf = new SimulatedReplica("deaf") { LosesMessages = true };
         var user = new UserId("alice");
-        var waiting = map.For(deaf).WaitForChangeAsync(user, 0, TimeSpan.FromSeconds(60), default);
+        var waiting = _world.Start(() => map.For(deaf).WaitForChangeAsync(user, 0, TimeSpan.FromSeconds(60), default));
         await map.For("a").WriteAsync(new Session { User = user, State = SessionState.Provisioning, App = "app" }, default);
 
-        Assert.NotNull(await _time.RunAsync(waiting));
+        Assert.NotNull(_world.Run(() => waiting));
     }
 }

@@ -98,9 +98,10 @@ internal sealed class SimulatedMap(TimeProvider time)
             }
 
             next = _sessions[next.User] = next with { Epoch = NextEpoch(next.Epoch) };
-            Announce(next.User);
-            return new MapWrite<Session>(true, next);
         }
+
+        Announce(next.User);
+        return new MapWrite<Session>(true, next);
     }
 
     internal MapWrite<MachineRecord> Write(MachineRecord next)
@@ -114,9 +115,10 @@ internal sealed class SimulatedMap(TimeProvider time)
             }
 
             next = _machines[next.Machine] = next with { Epoch = NextEpoch(next.Epoch) };
-            Announce(next.Machine);
-            return new MapWrite<MachineRecord>(true, next);
         }
+
+        Announce(next.Machine);
+        return new MapWrite<MachineRecord>(true, next);
     }
 
     internal bool Remove(Session session)
@@ -129,9 +131,10 @@ internal sealed class SimulatedMap(TimeProvider time)
             }
 
             _sessions.Remove(session.User);
-            Announce(session.User);
-            return true;
         }
+
+        Announce(session.User);
+        return true;
     }
 
     internal MapGeneration ReadGeneration() { lock (_lock) { return _generation = Generation(); } }
@@ -162,7 +165,13 @@ internal sealed class SimulatedMap(TimeProvider time)
 
     private void Announce(object key)
     {
-        foreach (var view in _views)
+        SimulatedMapView[] views;
+        lock (_lock)
+        {
+            views = [.. _views];
+        }
+
+        foreach (var view in views)
         {
             view.Changed(key);
         }

@@ -70,7 +70,7 @@ internal sealed class SimulatedMapView(SimulatedMap map, SimulatedReplica replic
                 // Listening begins before the read, so that no change falls between.
                 if (!_waiting.TryGetValue(key, out var waiting))
                 {
-                    _waiting[key] = waiting = VirtualThread.NewSignal();
+                    _waiting[key] = waiting = new TaskCompletionSource();
                 }
 
                 changed = waiting.Task;

@@ -15,15 +15,16 @@ internal sealed class WakingWorld
 {
     public const string App = "my-jarvis-workspaces";
 
+    private readonly SimulatedWorld _world = new();
+
     public WakingWorld()
     {
-        Time = new FakeTimeProvider(new DateTimeOffset(2030, 1, 1, 0, 0, 0, TimeSpan.Zero));
         Map = new SimulatedMap(Time).Listed();
         Machines = new SimulatedMachines(Time);
         Machine = Machines.Add(App, "ws-one").Id;
     }
 
-    public FakeTimeProvider Time { get; }
+    public FakeTimeProvider Time => _world.Time;
 
     public SimulatedMap Map { get; }
 
@@ -38,7 +39,7 @@ internal sealed class WakingWorld
     public static void Run(Func<WakingWorld, Task> story)
     {
         var world = new WakingWorld();
-        VirtualThread.Run(world.Time, () => story(world));
+        world._world.Run(() => story(world));
     }
 
     public Waker Replica(string name = "one", SimulatedReplica? replica = null)

@@ -1,0 +1,125 @@
+using Gateway.Machines;
+using Gateway.Sessions;
+
+namespace Gateway.Provisioning;
+
+/// <summary>Finds or makes the user's volume. Volume names are not unique, so nothing but looking keeps a second one from being made.</summary>
+internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTemplate template, WorkspaceNames names, TimeProvider time)
+{
+    private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
+    private const int Tries = 3;
+
+    /// <summary>The volume, or why there is none.</summary>
+    public async Task<(Volume? Volume, BuildResult? Instead)> EnsureAsync(ProvisioningClaim claim, CancellationToken cancellationToken)
+    {
+        if (claim.Session.Volume is { } saved)
+        {
+            return await ReadAsync(claim, saved, cancellationToken);
+        }
+
+        var (found, failure) = await FindAsync(claim, cancellationToken);
+        if (failure is not null)
+        {
+            return (null, BuildResult.Refused(failure));
+        }
+
+        return found is null ? await MakeAsync(claim, cancellationToken) : (await KeepAsync(claim, found, cancellationToken), null);
+    }
+
+    /// <summary>A volume that was saved holds somebody's files: gone or not usable is for a person to decide, an empty one in its place would look like lost work.</summary>
+    public async Task<(Volume? Volume, BuildResult? Instead)> ReadAsync(ProvisioningClaim claim, VolumeId saved, CancellationToken cancellationToken)
+    {
+        var volume = await platform.GetVolumeAsync(claim, template.App, saved, cancellationToken);
+        switch (volume)
+        {
+            case { Failure: { Kind: not MachinesFailureKind.NotFound } failure }:
+                return (null, BuildResult.Refused(failure));
+            case { Value: { Usable: true } there } when there.Name == names.VolumeName(claim.Session.User):
+                return (there, null);
+            case { Value.Usable: true }:
+                return (null, BuildResult.Refused(ProvisionRefusal.Failed, "volume_not_ours", "The machine is gone, and its volume was not made by the gateway: an operator has to assign a machine."));
+        }
+
+        // Fly gives a volume another id, and leaves the name, when it moves the machine to another host.
+        var (moved, unknown) = await FindAsync(claim, cancellationToken);
+        return (moved, unknown) switch
+        {
+            ({ } found, _) => (await KeepAsync(claim, found, cancellationToken), null),
+            (_, { } failure) => (null, BuildResult.Refused(failure)),
+            _ => (null, BuildResult.Refused(ProvisionRefusal.Failed, "volume_lost", "The volume with the user's files is gone or being deleted: an operator has to restore it or release the session.")),
+        };
+    }
+
+    private async Task<(Volume?, MachinesFailure?)> FindAsync(ProvisioningClaim claim, CancellationToken cancellationToken)
+    {
+        var name = names.VolumeName(claim.Session.User);
+        while (true)
+        {
+            var all = await platform.ListVolumesAsync(claim, template.App, cancellationToken);
+            if (!all.IsOk)
+            {
+                return (null, all.Failure);
+            }
+
+            var found = all.Value.Where(volume => volume.Name == name && volume.Usable)
+                .OrderByDescending(volume => volume.AttachedMachine is not null).ThenByDescending(volume => volume.BytesUsed).ThenBy(volume => volume.CreatedAt).ThenBy(volume => volume.Id.Value, StringComparer.Ordinal)
+                .FirstOrDefault();
+            if (found is not null || claim.Session.VolumeAskedAt is not { } asked || asked + WorkspaceNames.AnswerLimit <= time.GetUtcNow())
+            {
+                return (found, null);
+            }
+
+            await claim.PauseAsync(LookEvery, cancellationToken);
+        }
+    }
+
+    private async Task<(Volume?, BuildResult?)> MakeAsync(ProvisioningClaim claim, CancellationToken cancellationToken)
+    {
+        MachinesFailure? last = null, quota = null;
+        foreach (var region in template.Regions)
+        {
+            for (var attempt = 1; attempt <= Tries; attempt++)
+            {
+                await claim.SaveAsync(session => session with { VolumeAskedAt = time.GetUtcNow() }, cancellationToken);
+                var made = await platform.CreateVolumeAsync(claim, template.App, template.Volume(claim.Session.User, region), cancellationToken);
+                if (made.IsOk)
+                {
+                    return (await KeepAsync(claim, made.Value, cancellationToken), null);
+                }
+
+                last = made.Failure;
+                if (last.Kind is not MachinesFailureKind.Ambiguous)
+                {
+                    break;
+                }
+
+                var (found, failure) = await FindAsync(claim, cancellationToken);
+                if (failure is not null)
+                {
+                    // Not looked, not asked again: the record says that a volume may be on its way.
+                    return (null, BuildResult.Refused(failure));
+                }
+
+                if (found is not null)
+                {
+                    return (await KeepAsync(claim, found, cancellationToken), null);
+                }
+            }
+
+            quota ??= last!.Kind is MachinesFailureKind.QuotaExceeded ? last : null;
+            if (last!.Kind is not (MachinesFailureKind.RegionFull or MachinesFailureKind.HostFull or MachinesFailureKind.QuotaExceeded))
+            {
+                return (null, BuildResult.Refused(last));
+            }
+        }
+
+        // Of quota and room, the quota is what somebody can do something about.
+        return (null, BuildResult.Refused(quota ?? last!));
+    }
+
+    private static async Task<Volume> KeepAsync(ProvisioningClaim claim, Volume volume, CancellationToken cancellationToken)
+    {
+        await claim.SaveAsync(session => session with { Volume = volume.Id, Region = volume.Region, VolumeAskedAt = null }, cancellationToken);
+        return volume;
+    }
+}

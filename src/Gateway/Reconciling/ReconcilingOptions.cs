@@ -1,0 +1,43 @@
+using Microsoft.Extensions.Options;
+
+namespace Gateway.Reconciling;
+
+/// <summary>How the map is rebuilt from the platform.</summary>
+internal sealed class ReconcilingOptions
+{
+    public const string Section = "Reconciling";
+
+    /// <summary>How often a replica looks whether the map lost its memory.</summary>
+    public TimeSpan CheckEvery { get; set; } = TimeSpan.FromSeconds(3);
+
+    /// <summary>How long one rebuild may take.</summary>
+    public TimeSpan RebuildLimit { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>Further apps that hold users' machines, beside <c>Workspaces:App</c>: a user in an app that is not listed would be given a second workspace after the map was lost.</summary>
+    public List<string> OtherApps { get; set; } = [];
+}
+
+/// <summary>Finds all faults of the <see cref="ReconcilingOptions"/> at once.</summary>
+internal sealed class ReconcilingOptionsValidator : IValidateOptions<ReconcilingOptions>
+{
+    public ValidateOptionsResult Validate(string? name, ReconcilingOptions options)
+    {
+        var faults = new List<string>();
+        if (options.CheckEvery < TimeSpan.FromSeconds(1) || options.CheckEvery > TimeSpan.FromMinutes(1))
+        {
+            faults.Add($"{ReconcilingOptions.Section}:CheckEvery must be between 1 second and 1 minute");
+        }
+
+        if (options.RebuildLimit < TimeSpan.FromSeconds(10) || options.RebuildLimit > TimeSpan.FromHours(1))
+        {
+            faults.Add($"{ReconcilingOptions.Section}:RebuildLimit must be between 10 seconds and 1 hour");
+        }
+
+        if (options.OtherApps.Any(string.IsNullOrWhiteSpace))
+        {
+            faults.Add($"{ReconcilingOptions.Section}:OtherApps must hold names of Fly apps; remove the empty one");
+        }
+
+        return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
+    }
+}

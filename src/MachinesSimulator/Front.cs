@@ -1,0 +1,231 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace MachinesSimulator;
+
+/// <summary>How a machine's address behaves towards whoever connects.</summary>
+internal enum FrontMode
+{
+    /// <summary>Nothing listens: connections are refused.</summary>
+    Refuse,
+
+    /// <summary>Connection attempts vanish, as those to a machine that boots or is suspended.</summary>
+    Silent,
+
+    /// <summary>Connections are taken and passed on to the workspace.</summary>
+    Open,
+
+    /// <summary>Connections are taken and closed at once.</summary>
+    Cut,
+
+    /// <summary>Connections are taken and nothing is ever said.</summary>
+    Hang,
+}
+
+/// <summary>A machine's own address and port, in front of whatever runs as its workspace.</summary>
+internal sealed class Front(IPEndPoint address, Action<int, bool> tracksPort) : IDisposable
+{
+    private readonly Lock _lock = new();
+    private readonly HashSet<Socket> _open = [];
+    private Socket? _listener;
+    private List<Socket> _fillers = [];
+    private FrontMode _mode = FrontMode.Refuse;
+    private IPEndPoint? _target;
+
+    public IPEndPoint Address => address;
+
+    public FrontMode Mode
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _mode;
+            }
+        }
+    }
+
+    /// <summary>Changes how new connections are treated; those that are open stay, unless the mode is <see cref="FrontMode.Refuse"/>.</summary>
+    public void Set(FrontMode mode, IPEndPoint? target = null)
+    {
+        lock (_lock)
+        {
+            if (mode == _mode && (target is null || target.Equals(_target)))
+            {
+                return;
+            }
+
+            (_mode, _target) = (mode, target ?? _target);
+            CloseListener();
+            if (mode is FrontMode.Refuse)
+            {
+                CloseConnections();
+            }
+            else
+            {
+                Listen(mode);
+            }
+        }
+    }
+
+    public void Dispose() => Set(FrontMode.Refuse);
+
+    private void Listen(FrontMode mode)
+    {
+        var listener = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
+        listener.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
+        listener.Bind(address);
+        _listener = listener;
+        if (mode is FrontMode.Silent)
+        {
+            // Linux drops the SYN of a connection that finds the accept queue full, which is just what a silent host looks like.
+            listener.Listen(0);
+            _fillers = [.. Enumerable.Range(0, 3).Select(_ => Fill())];
+            return;
+        }
+
+        listener.Listen(1024);
+        _ = AcceptAsync(listener, mode);
+    }
+
+    private Socket Fill()
+    {
+        var filler = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp) { Blocking = false };
+        try
+        {
+            filler.Connect(address);
+        }
+        catch (SocketException)
+        {
+            // In progress: not blocking is what makes it return.
+        }
+
+        return filler;
+    }
+
+    private void CloseListener()
+    {
+        _listener?.Dispose();
+        _listener = null;
+        _fillers.ForEach(static filler => filler.Dispose());
+        _fillers = [];
+    }
+
+    private void CloseConnections()
+    {
+        foreach (var socket in _open)
+        {
+            socket.Dispose();
+        }
+
+        _open.Clear();
+    }
+
+    private async Task AcceptAsync(Socket listener, FrontMode mode)
+    {
+        try
+        {
+            while (true)
+            {
+                var client = await listener.AcceptAsync();
+                if (mode is FrontMode.Cut)
+                {
+                    client.Dispose();
+                }
+                else if (mode is FrontMode.Hang)
+                {
+                    Track(client);
+                }
+                else
+                {
+                    _ = RelayAsync(client);
+                }
+            }
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            // The listener was closed.
+        }
+    }
+
+    private async Task RelayAsync(Socket client)
+    {
+        var workspace = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        client.NoDelay = true;
+        var port = 0;
+        try
+        {
+            Track(client);
+            Track(workspace);
+            workspace.Bind(new IPEndPoint(IPAddress.Loopback, 0));
+            port = ((IPEndPoint)workspace.LocalEndPoint!).Port;
+            tracksPort(port, true);
+            await workspace.ConnectAsync(_target!);
+            await Task.WhenAll(CopyAsync(client, workspace), CopyAsync(workspace, client));
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            // Either end went away; so does the other.
+            Reset(client);
+        }
+        finally
+        {
+            Untrack(client);
+            Untrack(workspace);
+            if (port != 0)
+            {
+                tracksPort(port, false);
+            }
+        }
+    }
+
+    private static async Task CopyAsync(Socket from, Socket to)
+    {
+        var buffer = new byte[32 * 1024];
+        while (true)
+        {
+            var read = await from.ReceiveAsync(buffer);
+            if (read == 0)
+            {
+                to.Shutdown(SocketShutdown.Send);
+                return;
+            }
+
+            for (var sent = 0; sent < read;)
+            {
+                sent += await to.SendAsync(buffer.AsMemory(sent, read - sent));
+            }
+        }
+    }
+
+    /// <summary>The other side sees a reset, as when a machine dies, not an orderly end.</summary>
+    private static void Reset(Socket socket)
+    {
+        try
+        {
+            socket.LingerState = new LingerOption(true, 0);
+        }
+        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+        {
+            // Gone already.
+        }
+    }
+
+    private void Track(Socket socket)
+    {
+        lock (_lock)
+        {
+            _open.Add(socket);
+        }
+    }
+
+    private void Untrack(Socket socket)
+    {
+        lock (_lock)
+        {
+            _open.Remove(socket);
+        }
+
+        socket.Dispose();
+    }
+}
