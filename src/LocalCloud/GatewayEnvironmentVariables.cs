@@ -22,6 +22,7 @@ internal static class GatewayEnvironmentVariables
         ["Workspaces__NameKey"] = nameKey,
         ["Proxying__Listen"] = $"http://localhost:{options.PublicPort}",
         ["Proxying__ListenHttp2"] = $"http://localhost:{options.Http2Port}",
+        ["Proxying__ShutdownGrace"] = "00:00:01",
         ["Operations__Listen"] = $"http://localhost:{options.OperationsPort}",
     };
 }

@@ -31,7 +31,7 @@ internal sealed record MachineConfig
     public MachineStopConfig? StopConfig { get; init; }
 
     [JsonExtensionData]
-    public Dictionary<string, JsonElement>? Rest { get; init; }
+    public Dictionary<string, JsonElement>? Rest { get; set; }
 }
 
 /// <summary>What runs at boot, where it differs from the image's own command.</summary>
@@ -41,7 +41,7 @@ internal sealed record MachineInit
     public List<string>? Cmd { get; init; }
 
     [JsonExtensionData]
-    public Dictionary<string, JsonElement>? Rest { get; init; }
+    public Dictionary<string, JsonElement>? Rest { get; set; }
 }
 
 /// <summary>The machine's size. Shared CPUs take 256 to 2048 MB each in steps of 256.</summary>
@@ -57,7 +57,7 @@ internal sealed record MachineGuest
     public int MemoryMb { get; init; } = 512;
 
     [JsonExtensionData]
-    public Dictionary<string, JsonElement>? Rest { get; init; }
+    public Dictionary<string, JsonElement>? Rest { get; set; }
 }
 
 /// <summary>A volume and where the machine sees it.</summary>
@@ -70,7 +70,7 @@ internal sealed record MachineMount
     public string Path { get; init; } = "";
 
     [JsonExtensionData]
-    public Dictionary<string, JsonElement>? Rest { get; init; }
+    public Dictionary<string, JsonElement>? Rest { get; set; }
 }
 
 /// <summary>What the platform does when the process ends by itself: <c>no</c>, <c>on-failure</c> or <c>always</c>.</summary>
@@ -83,7 +83,7 @@ internal sealed record MachineRestart
     public int? MaxRetries { get; init; }
 
     [JsonExtensionData]
-    public Dictionary<string, JsonElement>? Rest { get; init; }
+    public Dictionary<string, JsonElement>? Rest { get; set; }
 }
 
 /// <summary>How a stop is asked for and how long it may take; <c>timeout</c> is a Go duration such as <c>10s</c>.</summary>
@@ -96,5 +96,5 @@ internal sealed record MachineStopConfig
     public string? Timeout { get; init; }
 
     [JsonExtensionData]
-    public Dictionary<string, JsonElement>? Rest { get; init; }
+    public Dictionary<string, JsonElement>? Rest { get; set; }
 }

@@ -48,7 +48,7 @@ internal sealed record MachineRecord
 
     /// <summary>What a newer version wrote: it survives our writes.</summary>
     [JsonExtensionData]
-    public Dictionary<string, JsonElement>? Rest { get; init; }
+    public Dictionary<string, JsonElement>? Rest { get; set; }
 }
 
 /// <summary>The states of design section 5. <see cref="Unknown"/>: a state of a newer version; leave it alone.</summary>
