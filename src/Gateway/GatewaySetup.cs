@@ -7,6 +7,7 @@ using Gateway.Proxying.Sockets;
 using Gateway.Redis;
 using Gateway.Sessions;
 using Gateway.Waking;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 
 namespace Gateway;
@@ -66,6 +67,16 @@ internal static class GatewaySetup
             return next(context);
         });
     }
+
+    /// <summary>
+    /// Whose a path is, is decided on what was sent, before routing has a say: the server has resolved dot segments by then, and a path that means the
+    /// gateway to one of us and the workspace to the other belongs to nobody.
+    /// </summary>
+    public static void UsePlainPaths(this WebApplication app) => app.Use((context, next) =>
+    {
+        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        return WorkspacePath.OwnerOf(target) is PathOwner.Disputed ? RefusalResponse.WriteAsync(context, Outcomes.DisputedPath) : next(context);
+    });
 
     /// <summary>The catch-all: it loses to every explicit route, so nothing of the gateway's own can be shadowed by a workspace.</summary>
     public static void MapWorkspaceRequests(this WebApplication app)

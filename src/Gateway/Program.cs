@@ -32,6 +32,7 @@ if (!Configuration.IsValid(app))
 }
 
 app.UseClientAddress();
+app.UsePlainPaths();
 app.UseIdentity();
 
 app.MapIdentity();

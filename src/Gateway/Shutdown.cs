@@ -13,6 +13,7 @@ internal sealed class Shutdown(OpenSockets sockets, IOptions<ProxyingOptions> op
     private const ushort ServiceRestart = 1012;
 
     private readonly CancellationTokenSource _over = new();
+    private CancellationTokenRegistration _limit;
 
     /// <summary>Cancelled when what is still in progress must end.</summary>
     public CancellationToken Token => _over.Token;
@@ -37,9 +38,10 @@ internal sealed class Shutdown(OpenSockets sockets, IOptions<ProxyingOptions> op
     public Task StopAsync(CancellationToken cancellationToken)
     {
         // The host waits for requests until its own limit; a little before it, those left are ended with an answer rather than with a cut.
-        cancellationToken.Register(static over => ((CancellationTokenSource)over!).Cancel(), _over);
+        _limit = cancellationToken.Register(static over => ((CancellationTokenSource)over!).Cancel(), _over);
         return Task.CompletedTask;
     }
 
-    public void Dispose() => _over.Dispose();
+    /// <summary>The source itself is left alone: it holds nothing, and a second stop may still come.</summary>
+    public void Dispose() => _limit.Dispose();
 }

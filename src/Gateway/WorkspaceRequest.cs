@@ -4,7 +4,6 @@ using Gateway.Provisioning;
 using Gateway.Proxying;
 using Gateway.Sessions;
 using Gateway.Waking;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 
 namespace Gateway;
@@ -37,12 +36,6 @@ internal sealed class WorkspaceRequest(
     /// <summary>Null: the workspace has answered, or the client has left.</summary>
     private async Task<Refusal?> AnswerAsync(HttpContext context)
     {
-        // Whose path is it? What is plainly below /.gateway has endpoints of its own and never comes here.
-        if (WorkspacePath.OwnerOf(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget) is not PathOwner.Workspace)
-        {
-            return Outcomes.DisputedPath;
-        }
-
         // Who
         var user = context.User.GetUserId();
         OwnCredentials.Remove(context);

@@ -31,6 +31,13 @@ internal sealed partial class ChangeFeed(
     /// <summary>Changes may have been missed: nothing known is certain until it is read again.</summary>
     public event Action? Missed;
 
+    /// <summary>The first requests find Redis connected, if it can be; without it the gateway starts all the same.</summary>
+    public override async Task StartAsync(CancellationToken cancellationToken)
+    {
+        await Task.WhenAny(connection.MultiplexerAsync, Task.Delay(LongestSilence, time, cancellationToken));
+        await base.StartAsync(cancellationToken);
+    }
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         connection.Connected += OnMissed;

@@ -1,0 +1,98 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+using StackExchange.Redis;
+
+namespace Gateway.FunctionalTests;
+
+/// <summary>A real Redis of the test's own, on a free port: it can be flushed, killed, paused and started again on the same port.</summary>
+internal sealed partial class RedisServer : IAsyncDisposable
+{
+    private const int Stop = 19;
+    private const int Continue = 18;
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("gateway-map-").FullName;
+    private readonly int _port = FreePort();
+    private Process? _process;
+
+    public string Url => string.Create(CultureInfo.InvariantCulture, $"redis://127.0.0.1:{_port}");
+
+    public static async Task<RedisServer> StartAsync()
+    {
+        var redis = new RedisServer();
+        await redis.RestartAsync();
+        return redis;
+    }
+
+    public async Task RestartAsync()
+    {
+        try
+        {
+            _process = Process.Start(new ProcessStartInfo("redis-server")
+            {
+                ArgumentList = { "--port", _port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--save", "", "--dir", _folder, "--daemonize", "no", "--logfile", Path.Combine(_folder, "log") },
+            });
+        }
+        catch (System.ComponentModel.Win32Exception exception)
+        {
+            throw new InvalidOperationException("redis-server is needed for this test and is not installed: run `bash tests/run`, which installs it.", exception);
+        }
+
+        await Eventually.HoldsAsync(async () =>
+        {
+            using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
+            try
+            {
+                await socket.ConnectAsync(IPAddress.Loopback, _port);
+                return true;
+            }
+            catch (SocketException)
+            {
+                return false;
+            }
+        });
+    }
+
+    public async Task FlushAsync()
+    {
+        await using var connection = await ConnectAsync();
+        await connection.GetServers()[0].FlushAllDatabasesAsync();
+    }
+
+    public Task<ConnectionMultiplexer> ConnectAsync() =>
+        ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions { EndPoints = { { "127.0.0.1", _port } }, AllowAdmin = true, AbortOnConnectFail = false });
+
+    public void Kill()
+    {
+        if (_process is { } process)
+        {
+            process.Kill();
+            process.WaitForExit();
+            process.Dispose();
+            _process = null;
+        }
+    }
+
+    public void Pause() => _ = Signal(_process!.Id, Stop);
+
+    public void Resume() => _ = Signal(_process!.Id, Continue);
+
+    public ValueTask DisposeAsync()
+    {
+        Kill();
+        Directory.Delete(_folder, recursive: true);
+        return ValueTask.CompletedTask;
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    [LibraryImport("libc", EntryPoint = "kill")]
+    private static partial int Signal(int process, int signal);
+}

@@ -1,0 +1,103 @@
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Net.WebSockets;
+using Gateway.FunctionalTests.Identity;
+using MachinesSimulator;
+
+namespace Gateway.FunctionalTests.Workspaces;
+
+/// <summary>A whole cloud of the test's own: a real Redis, the simulator, an identity provider, and as many gateways over them as the test starts.</summary>
+internal sealed class GatewayEnvironment : IAsyncDisposable
+{
+    public const string App = "my-jarvis-workspaces";
+    public const string NameKey = "fake-name-key-for-tests-0123456789abcdef";
+
+    // Each environment has machines on loopback addresses of its own, so that tests run side by side.
+    private static int _networks = 100;
+
+    private readonly List<RunningGateway> _gateways = [];
+
+    private GatewayEnvironment(RedisServer redis, Simulator simulator, TestAuthority authority) => (Redis, Simulator, Authority) = (redis, simulator, authority);
+
+    public RedisServer Redis { get; }
+
+    public Simulator Simulator { get; }
+
+    public TestAuthority Authority { get; }
+
+    /// <summary>Settings of every gateway started from now on.</summary>
+    public Dictionary<string, string?> Settings { get; } = [];
+
+    public static async Task<GatewayEnvironment> StartAsync(Action<SimulatorOptions>? configure = null)
+    {
+        var options = new SimulatorOptions
+        {
+            Url = "http://127.0.0.1:0",
+            Network = string.Create(CultureInfo.InvariantCulture, $"127.{Interlocked.Increment(ref _networks)}"),
+            RateLimits = false,
+            Delays = new SimulatorDelays
+            {
+                Create = TimeSpan.FromMilliseconds(20),
+                Start = TimeSpan.FromMilliseconds(50),
+                Resume = TimeSpan.FromMilliseconds(20),
+                Stop = TimeSpan.FromMilliseconds(50),
+                Suspend = TimeSpan.FromMilliseconds(50),
+                StillActive = TimeSpan.FromMilliseconds(50),
+                EchoBoot = TimeSpan.FromMilliseconds(100),
+            },
+        };
+        configure?.Invoke(options);
+        return new GatewayEnvironment(await RedisServer.StartAsync(), await Simulator.StartAsync(options), await TestAuthority.StartAsync());
+    }
+
+    /// <summary>One gateway in this process, listening on ports of its own.</summary>
+    public async Task<RunningGateway> StartGatewayAsync(params (string Key, string Value)[] settings)
+    {
+        var all = GatewaySettings();
+        foreach (var (key, value) in settings)
+        {
+            all[key] = value;
+        }
+
+        var gateway = await RunningGateway.StartAsync(all, this);
+        _gateways.Add(gateway);
+        return gateway;
+    }
+
+    public string TokenOf(string user) => Authority.AccessToken(user);
+
+    public string OperatorToken => Authority.AccessToken("ops", claims: new() { ["role"] = "operator" });
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var gateway in _gateways)
+        {
+            await gateway.DisposeAsync();
+        }
+
+        await Simulator.DisposeAsync();
+        await Authority.DisposeAsync();
+        await Redis.DisposeAsync();
+    }
+
+    public Dictionary<string, string?> GatewaySettings() => new(Settings)
+    {
+        ["Identity:Authority"] = Authority.Url,
+        ["Identity:ClientId"] = TestAuthority.ClientId,
+        ["Identity:ClientSecret"] = TestAuthority.ClientSecret,
+        ["Identity:Audience"] = TestAuthority.Audience,
+        ["Identity:AllowHttpAuthority"] = "true",
+        ["Identity:Allow:Everyone"] = "true",
+        ["FLY_API_TOKEN"] = "fake-token-for-tests",
+        ["REDIS_URL"] = Redis.Url,
+        ["Machines:ApiUrl"] = Simulator.Url.ToString(),
+        ["Machines:KeepRates"] = "false",
+        ["Workspaces:App"] = App,
+        ["Workspaces:NameKey"] = NameKey,
+        ["Workspaces:Image"] = Settings.GetValueOrDefault("Workspaces:Image") ?? EchoWorkspace.Image,
+        ["Proxying:Listen"] = "http://127.0.0.1:0",
+        ["Proxying:ListenHttp2"] = "http://127.0.0.1:0",
+        ["Proxying:ShutdownGrace"] = "00:00:00",
+        ["Operations:Listen"] = "http://127.0.0.1:0",
+    };
+}
