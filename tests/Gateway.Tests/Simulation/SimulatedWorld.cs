@@ -78,10 +78,12 @@ internal sealed class SimulatedWorld : SynchronizationContext
 
     private void Drain()
     {
+        var turns = 0;
         do
         {
             while (_ready.TryDequeue(out var next))
             {
+                Assert(++turns < 1_000_000, "something turns in circles without time passing");
                 next.Call(next.State);
             }
 
