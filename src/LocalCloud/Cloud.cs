@@ -14,7 +14,8 @@ internal static class Cloud
         var nameKey = KeptSecret.LoadOrCreate(Path.Combine(options.Folder, "name-key"));
 
         await using var redis = StartRedis(options, console);
-        await using var machines = await StartMachinesAsync(options, console);
+        using var network = MachinesNetwork.Claim();
+        await using var machines = await StartMachinesAsync(options with { MachinesNetwork = network.Name }, console);
         await using var identity = await StartIdentityAsync(options, clientSecret, console, stop);
         await using var gateway = await StartGatewayAsync(options, clientSecret, nameKey, console);
 
