@@ -10,6 +10,7 @@ internal static class Cloud
         console.Say("cloud", $"starting; sessions, volumes and keys are in {options.Folder}");
         Ports.Require(options);
         using var folder = FolderLock.Take(options.Folder);
+        using var leftovers = Leftovers.Mark(options.Folder);
         var clientSecret = KeptSecret.LoadOrCreate(Path.Combine(options.Folder, "client-secret"));
         var nameKey = KeptSecret.LoadOrCreate(Path.Combine(options.Folder, "name-key"));
 
