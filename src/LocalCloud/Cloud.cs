@@ -11,11 +11,13 @@ internal static class Cloud
         console.Say("cloud", $"starting; sessions, volumes and keys are in {options.Folder}");
         Ports.Require(options);
         using var folder = FolderLock.Take(options.Folder);
+        using var leftovers = Leftovers.Mark(options.Folder);
         var clientSecret = KeptSecret.LoadOrCreate(Path.Combine(options.Folder, "client-secret"));
         var nameKey = KeptSecret.LoadOrCreate(Path.Combine(options.Folder, "name-key"));
 
         await using var redis = StartRedis(options, console);
-        await using var machines = await StartMachinesAsync(options, console);
+        using var network = MachinesNetwork.Claim();
+        await using var machines = await StartMachinesAsync(options with { MachinesNetwork = network.Name }, console);
         await using var identity = await StartIdentityAsync(options, clientSecret, console, stop);
         await using var gateway = await StartGatewayAsync(options, clientSecret, nameKey, console);
 

@@ -17,6 +17,9 @@ internal sealed record LocalCloudOptions
 
     public int RedisPort { get; init; } = 6380;
 
+    /// <summary>The first two numbers of the machines' addresses, as claimed by <see cref="LocalCloud.MachinesNetwork"/>.</summary>
+    public string MachinesNetwork { get; init; } = "127.77";
+
     /// <summary>Sessions, volumes and keys. <c>LOCAL_CLOUD_DATA</c>; defaults to <c>.local-cloud</c> in the working directory.</summary>
     public string Folder { get; init; } = ".local-cloud";
 

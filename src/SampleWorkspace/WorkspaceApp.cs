@@ -17,6 +17,7 @@ internal static class WorkspaceApp
         builder.Services.AddSingleton(time);
         builder.Services.AddSingleton<Readiness>();
         builder.Services.AddSingleton<UploadCount>();
+        builder.Services.AddSingleton<ShellSessions>();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.Listen(settings.Listen);

@@ -26,6 +26,7 @@ internal sealed class TerminalSocket(WebSocket socket, Pty pty, TimeProvider tim
         using var ending = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted);
         using var socket = await context.WebSockets.AcceptWebSocketAsync();
         await using var pty = Shell.Start(services.GetRequiredService<WorkspaceSettings>().Folder, time);
+        services.GetRequiredService<ShellSessions>().Add(pty);
         using var hangUp = stopping.Register(pty.HangUp);
         await new TerminalSocket(socket, pty, time).RunAsync(ending);
     }

@@ -131,6 +131,20 @@ public sealed class TerminalTests
     }
 
     [Fact]
+    public async Task WhatOutlivesItsTerminal_EndsWithTheWorkspace()
+    {
+        await using var workspace = await WorkspaceFixture.StartAsync();
+        await using var terminal = await workspace.OpenTerminalAsync();
+        await terminal.TypeAsync("nohup sleep 1000 >/dev/null 2>&1 & echo child=$!,; exit\r");
+        var (_, child) = (await terminal.ShowsAsync("child="), await NumberAsync(terminal));
+        await terminal.MessageAsync("exit");
+        Assert.True(Directory.Exists($"/proc/{child}"));
+        await workspace.StopAsync();
+
+        await ProcessTable.EndedAsync(child);
+    }
+
+    [Fact]
     public async Task InputThatNobodyReads_DoesNotStopTheSocketFromClosing()
     {
         await using var workspace = await WorkspaceFixture.StartAsync();
