@@ -76,6 +76,7 @@ internal static class WorkspacePath
         foreach (var decoded in new[] { path, once, twice }.Distinct())
         {
             var slashes = decoded.Replace('\\', '/');
+            yield return slashes;
             yield return RemoveDotSegments(slashes, mergeSlashes: false);
             yield return RemoveDotSegments(slashes, mergeSlashes: true);
         }

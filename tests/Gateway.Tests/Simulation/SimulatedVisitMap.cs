@@ -92,7 +92,7 @@ internal sealed class SimulatedVisitMap : IVisitMap
         return true;
     });
 
-    private Task Do(Action action, [System.Runtime.CompilerServices.CallerMemberName] string call = "") => Get(() =>
+    private Task<bool> Do(Action action, [System.Runtime.CompilerServices.CallerMemberName] string call = "") => Get(() =>
     {
         action();
         return true;

@@ -1,11 +1,9 @@
 using System.Diagnostics.Metrics;
-using Gateway.Machines;
 using Gateway.Sessions;
 using Gateway.Tests.Simulation;
 using Gateway.Waking;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
-using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Time.Testing;
 
 namespace Gateway.Tests.Waking;
