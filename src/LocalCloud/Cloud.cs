@@ -55,6 +55,7 @@ internal static class Cloud
         {
             Url = $"http://127.0.0.1:{options.MachinesPort}",
             DataFolder = Path.Combine(options.Folder, "machines"),
+            Network = options.MachinesNetwork,
             Log = line => console.Say("machine", line),
         };
         simulator.Images["registry.fly.io/my-jarvis-workspaces:latest"] = new ImageCommand(Programs.Host, [Programs.Find("SampleWorkspace")]);

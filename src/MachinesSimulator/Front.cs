@@ -73,7 +73,6 @@ internal sealed class Front(IPEndPoint address, Action<int, bool> tracksPort) : 
     private void Listen(FrontMode mode)
     {
         var listener = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        listener.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
         listener.Bind(address);
         _listener = listener;
         if (mode is FrontMode.Silent)

@@ -67,7 +67,6 @@ public sealed class ForwardingTests
     {
         // Held by a socket that does not listen, so that a connect is refused and nobody else takes the port.
         using var holder = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
-        holder.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.ReuseAddress, true);
         holder.Bind(new IPEndPoint(IPAddress.Loopback, 0));
         await using var host = await ForwarderHost.StartAsync((IPEndPoint)holder.LocalEndPoint!, ("ConnectTimeout", "00:00:00.2"));
         host.Retries = 1;

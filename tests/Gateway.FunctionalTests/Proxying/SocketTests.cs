@@ -115,6 +115,12 @@ public sealed class SocketTests
     {
         var socket = new ClientWebSocket();
         socket.Options.KeepAliveInterval = ping;
+        if (ping > TimeSpan.Zero)
+        {
+            // With a timeout the client pings; without, it only sends pongs nobody asked for.
+            socket.Options.KeepAliveTimeout = Eventually.Limit;
+        }
+
         var url = overHttp2 ? host.Http2Url : host.Url;
         if (overHttp2)
         {
