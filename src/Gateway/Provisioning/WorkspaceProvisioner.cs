@@ -39,7 +39,11 @@ internal sealed partial class WorkspaceProvisioner(
     {
         try
         {
-            return await Join(user, lost).WaitAsync(hold, time, cancellationToken);
+            var outcome = await Join(user, lost).WaitAsync(hold, time, cancellationToken);
+
+            // The job ends all its callers' waits in one go; each goes on by itself.
+            await Task.Yield();
+            return outcome;
         }
         catch (TimeoutException)
         {
@@ -49,7 +53,7 @@ internal sealed partial class WorkspaceProvisioner(
 
     private Task<ProvisionOutcome> Join(UserId user, MachineId? lost)
     {
-        var ended = new TaskCompletionSource<ProvisionOutcome>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var ended = new TaskCompletionSource<ProvisionOutcome>();
         lock (_lock)
         {
             if (_jobs.TryGetValue((user, lost), out var running))

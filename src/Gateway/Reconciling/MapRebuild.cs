@@ -24,21 +24,30 @@ internal sealed partial class MapRebuild(
     private Task<bool>? _running;
 
     /// <summary>True once a complete listing of machines was read since the map's last loss. Joins a rebuild that is under way; never throws but for the caller's own cancellation.</summary>
-    public Task<bool> EnsureListedAsync(CancellationToken cancellationToken)
+    public async Task<bool> EnsureListedAsync(CancellationToken cancellationToken)
     {
-        var ended = new TaskCompletionSource<bool>(TaskCreationOptions.RunContinuationsAsynchronously);
+        var listed = await Join().WaitAsync(cancellationToken);
+
+        // The rebuild ends all its callers' waits in one go; each goes on by itself.
+        await Task.Yield();
+        return listed;
+    }
+
+    private Task<bool> Join()
+    {
+        var ended = new TaskCompletionSource<bool>();
         lock (_lock)
         {
             if (_running is { } running)
             {
-                return running.WaitAsync(cancellationToken);
+                return running;
             }
 
             _running = ended.Task;
         }
 
         _ = RunAsync(ended);
-        return ended.Task.WaitAsync(cancellationToken);
+        return ended.Task;
     }
 
     private async Task RunAsync(TaskCompletionSource<bool> ended)

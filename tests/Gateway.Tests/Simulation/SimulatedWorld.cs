@@ -88,7 +88,7 @@ internal sealed class SimulatedWorld : SynchronizationContext
             }
 
             // Task.WaitAsync and WhenAny pass through the thread pool when their task runs its continuations asynchronously: wait behind them.
-            for (var turn = 0; turn < 2; turn++)
+            if (ThreadPool.PendingWorkItemCount > 0)
             {
                 using var passed = new ManualResetEventSlim();
                 ThreadPool.UnsafeQueueUserWorkItem(static done => done.Set(), passed, preferLocal: false);
