@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Serialization;
 
 namespace Gateway.Machines;
@@ -31,7 +32,7 @@ internal sealed record MachineJson(
     string? Version,
     string? PrivateIp,
     string? HostStatus,
-    DateTimeOffset? CreatedAt,
+    string? CreatedAt,
     MachineConfig? Config,
     List<EventJson>? Events)
 {
@@ -45,17 +46,17 @@ internal sealed record MachineJson(
         PrivateAddress = string.IsNullOrEmpty(PrivateIp) ? null : PrivateIp,
         HostUnreachable = HostStatus is not (null or "" or "ok"),
         Config = Config,
-        CreatedAt = CreatedAt,
+        CreatedAt = Times.Parse(CreatedAt),
         Events = Events?.ConvertAll(static e => e.ToEvent()) ?? [],
     };
 }
 
-internal sealed record EventJson(string? Type, string? Status, long Timestamp, EventRequestJson? Request)
+internal sealed record EventJson(string? Type, string? Status, long? Timestamp, EventRequestJson? Request)
 {
     public MachineEvent ToEvent()
     {
         var exit = Request?.ExitEvent;
-        return new(Type ?? "", DateTimeOffset.FromUnixTimeMilliseconds(Timestamp), exit?.ExitCode, exit?.OomKilled ?? false, exit?.RequestedStop ?? false);
+        return new(Type ?? "", DateTimeOffset.FromUnixTimeMilliseconds(Timestamp ?? 0), exit?.ExitCode, exit?.OomKilled ?? false, exit?.RequestedStop ?? false);
     }
 }
 
@@ -63,7 +64,7 @@ internal sealed record EventRequestJson(ExitEventJson? ExitEvent);
 
 internal sealed record ExitEventJson(int? ExitCode, bool? OomKilled, bool? RequestedStop);
 
-internal sealed record VolumeJson(string? Id, string? Name, string? State, string? Region, int SizeGb, long BytesUsed, long BytesTotal, string? AttachedMachineId, DateTimeOffset? CreatedAt)
+internal sealed record VolumeJson(string? Id, string? Name, string? State, string? Region, int? SizeGb, long? BytesUsed, long? BytesTotal, string? AttachedMachineId, string? CreatedAt)
 {
     public Volume ToVolume() => new()
     {
@@ -71,17 +72,27 @@ internal sealed record VolumeJson(string? Id, string? Name, string? State, strin
         Name = Name ?? "",
         State = State ?? "",
         Region = Region ?? "",
-        SizeGb = SizeGb,
-        BytesUsed = BytesUsed,
-        BytesTotal = BytesTotal,
+        SizeGb = SizeGb ?? 0,
+        BytesUsed = BytesUsed ?? 0,
+        BytesTotal = BytesTotal ?? 0,
         AttachedMachine = string.IsNullOrEmpty(AttachedMachineId) ? null : new MachineId(AttachedMachineId),
-        CreatedAt = CreatedAt,
+        CreatedAt = Times.Parse(CreatedAt),
     };
 }
 
 internal sealed record ExtendedJson(VolumeJson? Volume);
 
-internal sealed record SnapshotJson(string? Id, long Size, DateTimeOffset? CreatedAt, string? Status);
+internal sealed record SnapshotJson(string? Id, long? Size, string? CreatedAt, string? Status)
+{
+    public VolumeSnapshot ToSnapshot() => new(Id ?? "", Size ?? 0, Times.Parse(CreatedAt) ?? default, Status ?? "");
+}
+
+/// <summary>Times are for people to read; one that is empty or odd must not make a whole answer unreadable.</summary>
+internal static class Times
+{
+    public static DateTimeOffset? Parse(string? text) =>
+        DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var time) ? time : null;
+}
 
 /// <summary>Leases come in two shapes: flat, and wrapped in <c>data</c>.</summary>
 internal sealed record LeaseAnswerJson(LeaseAnswerJson? Data, string? Nonce, long? ExpiresAt);

@@ -36,14 +36,25 @@ internal sealed class MachinesOptionsValidation : IValidateOptions<MachinesOptio
         {
             faults.Add("Machines:ApiUrl must be an http or https URL, such as http://_api.internal:4280.");
         }
+        else if (url.UserInfo.Length > 0 || url.Query.Length > 0 || url.Fragment.Length > 0)
+        {
+            faults.Add("Machines:ApiUrl must hold no user, query or fragment: set FLY_API_TOKEN for the token.");
+        }
 
         if (options.Token.Length == 0 && options.TokenFile.Length == 0)
         {
             faults.Add("Machines:Token is not set: set FLY_API_TOKEN in the environment, or Machines:TokenFile.");
         }
-        else if (options.Token.Length == 0 && !File.Exists(options.TokenFile))
+        else if (options.Token.Length > 0)
         {
-            faults.Add("Machines:TokenFile names a file that does not exist.");
+            if (!MachinesToken.IsUsable(options.Token))
+            {
+                faults.Add("Machines:Token is not a token: it must be one line of printable characters. FLY_API_TOKEN in the environment wins over it; check that too.");
+            }
+        }
+        else if (FaultOf(options.TokenFile) is { } fault)
+        {
+            faults.Add(fault);
         }
 
         if (options.CallTimeout <= TimeSpan.Zero || options.CallTimeout > TimeSpan.FromMinutes(2))
@@ -57,5 +68,17 @@ internal sealed class MachinesOptionsValidation : IValidateOptions<MachinesOptio
         }
 
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
+    }
+
+    private static string? FaultOf(string tokenFile)
+    {
+        try
+        {
+            return MachinesToken.IsUsable(File.ReadAllText(tokenFile)) ? null : "Machines:TokenFile names a file that does not hold one line with a token.";
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException or NotSupportedException)
+        {
+            return "Machines:TokenFile names a file that does not exist or cannot be read.";
+        }
     }
 }

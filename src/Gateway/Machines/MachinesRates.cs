@@ -10,20 +10,13 @@ namespace Gateway.Machines;
 internal sealed class MachinesRates(IOptions<MachinesOptions> options) : IDisposable
 {
     private readonly PartitionedRateLimiter<(MachinesCall Call, string Key)> _limiter =
-        PartitionedRateLimiter.Create<(MachinesCall Call, string Key), (MachinesCall, string)>(call => RateLimitPartition.GetTokenBucketLimiter(
-            call, key => Bucket(key.Item1, options.Value.QueuedPerRate)));
+        PartitionedRateLimiter.Create<(MachinesCall Call, string Key), (MachinesCall, string)>(call => options.Value.KeepRates
+            ? RateLimitPartition.GetTokenBucketLimiter(call, key => Bucket(key.Item1, options.Value.QueuedPerRate))
+            : RateLimitPartition.GetNoLimiter(call));
 
-    /// <summary>Waits for the call's turn; false: too many wait already.</summary>
-    public async ValueTask<bool> WaitAsync(MachinesCall call, string key, CancellationToken cancellationToken)
-    {
-        if (!options.Value.KeepRates)
-        {
-            return true;
-        }
-
-        using var lease = await _limiter.AcquireAsync((call, key), 1, cancellationToken);
-        return lease.IsAcquired;
-    }
+    /// <summary>Waits for the call's turn; a lease that is not acquired: too many wait already.</summary>
+    public ValueTask<RateLimitLease> AcquireAsync(MachinesCall call, string key, CancellationToken cancellationToken) =>
+        _limiter.AcquireAsync((call, key), 1, cancellationToken);
 
     public void Dispose() => _limiter.Dispose();
 

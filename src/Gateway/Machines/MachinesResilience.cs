@@ -1,72 +1,120 @@
 using System.Net;
 using Microsoft.Extensions.Http.Resilience;
-using Microsoft.Extensions.Options;
 using Polly;
+using Polly.RateLimiting;
 using Polly.Retry;
 using Polly.Timeout;
 
 namespace Gateway.Machines;
 
-/// <summary>What is tried again, how long a try may take, and when the API is left alone. Around each call, inside its turn under the rates.</summary>
+/// <summary>What is tried again and when, each try in its turn under the rates; how long a try may take; and when the API is left alone.</summary>
 internal static class MachinesResilience
 {
-    /// <summary>Which call a request is.</summary>
-    public static readonly HttpRequestOptionsKey<MachinesCall> Call = new("gateway.machines.call");
+    public static readonly HttpRequestOptionsKey<MachinesTurn> Turn = new("gateway.machines.turn");
 
-    /// <summary>The API's own wait takes up to a minute; an answer needs a little longer to arrive.</summary>
-    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(65);
+    private const int Retries = 2;
 
-    public static void AddMachinesPipeline(this IHttpClientBuilder builder) => builder.AddResilienceHandler(MachinesClient.Name, (pipeline, context) =>
+    /// <summary>Nothing is tried again later than this after its first try: callers have budgets of their own.</summary>
+    private static readonly TimeSpan RetryFor = TimeSpan.FromSeconds(15);
+
+    /// <summary>An API that names a longer time is obeyed by the caller, who may have better to do.</summary>
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(3);
+
+    public static IHttpClientBuilder AddMachinesPipeline(this IHttpClientBuilder builder)
     {
-        var options = context.ServiceProvider.GetRequiredService<IOptions<MachinesOptions>>().Value;
-        pipeline.TimeProvider = context.ServiceProvider.GetRequiredService<TimeProvider>();
-        pipeline.AddRetry(Retry);
-        pipeline.AddCircuitBreaker(Breaker());
-        pipeline.AddTimeout(new TimeoutStrategyOptions
+        builder.AddResilienceHandler(MachinesClient.Name, static (pipeline, context) => Build(pipeline, context.ServiceProvider));
+        return builder;
+    }
+
+    private static void Build(ResiliencePipelineBuilder<HttpResponseMessage> pipeline, IServiceProvider services)
+    {
+        var time = services.GetRequiredService<TimeProvider>();
+        var rates = services.GetRequiredService<MachinesRates>();
+        pipeline.TimeProvider = time;
+        pipeline.AddRetry(Retry(time));
+        pipeline.AddRateLimiter(new RateLimiterStrategyOptions
         {
-            TimeoutGenerator = arguments => new(CallOf(arguments.Context) is MachinesCall.Wait ? LongestWait : options.CallTimeout),
+            RateLimiter = async arguments =>
+            {
+                var turn = TurnOf(arguments.Context);
+                var lease = await rates.AcquireAsync(turn.Call, turn.Key, arguments.Context.CancellationToken);
+                turn.FirstTry ??= time.GetTimestamp();
+                return lease;
+            },
         });
-    });
+        pipeline.AddCircuitBreaker(Breaker(services.GetRequiredService<ILogger<MachinesClient>>()));
+        pipeline.AddTimeout(new TimeoutStrategyOptions { TimeoutGenerator = static arguments => new(TurnOf(arguments.Context).Limit) });
+    }
 
-    private static HttpRetryStrategyOptions Retry { get; } = new()
+    private static HttpRetryStrategyOptions Retry(TimeProvider time) => new()
     {
-        MaxRetryAttempts = 2,
+        MaxRetryAttempts = Retries,
         BackoffType = DelayBackoffType.Exponential,
         UseJitter = true,
         Delay = TimeSpan.FromMilliseconds(300),
-        MaxDelay = TimeSpan.FromSeconds(3),
-        ShouldHandle = arguments => new(ShouldRetry(arguments)),
-        // A server that names a long time is obeyed by the caller, who has a budget; here it would only hold the turn.
-        DelayGenerator = static arguments => new(arguments.Outcome.Result?.Headers.RetryAfter?.Delta is { } delta && delta <= TimeSpan.FromSeconds(3) ? delta : null),
+        MaxDelay = LongestPause,
+        ShouldHandle = arguments => new(ShouldRetry(arguments, time)),
+        DelayGenerator = arguments => new(PauseAfter(arguments.Outcome.Result, time)),
     };
 
-    private static HttpCircuitBreakerStrategyOptions Breaker() => new()
+    private static HttpCircuitBreakerStrategyOptions Breaker(ILogger logger) => new()
     {
         FailureRatio = 0.8,
         MinimumThroughput = 20,
         SamplingDuration = TimeSpan.FromSeconds(10),
         BreakDuration = TimeSpan.FromSeconds(5),
-        // Answers with a 4xx prove that the API is there; a wait that took its time proves nothing.
-        ShouldHandle = static arguments => new(CallOf(arguments.Context) is not MachinesCall.Wait
-            && (arguments.Outcome.Result is { StatusCode: >= HttpStatusCode.InternalServerError } || IsBroken(arguments.Outcome.Exception))),
+        ShouldHandle = static arguments => new(ProvesOutage(TurnOf(arguments.Context).Call, arguments.Outcome)),
+        OnOpened = arguments =>
+        {
+            MachinesLog.LeftAlone(logger, arguments.BreakDuration);
+            return default;
+        },
+        OnClosed = _ =>
+        {
+            MachinesLog.Recovered(logger);
+            return default;
+        },
     };
 
-    /// <summary>A refused rate was certainly not carried out; anything else is repeated only where repeating changes nothing.</summary>
-    private static bool ShouldRetry(RetryPredicateArguments<HttpResponseMessage> arguments)
+    /// <summary>
+    /// A 4xx proves that the API is there. A <c>wait</c> that took its time proves nothing, and a 503 to a creation may be the region's capacity.
+    /// </summary>
+    private static bool ProvesOutage(MachinesCall call, Outcome<HttpResponseMessage> outcome) => outcome.Result switch
     {
-        if (arguments.Outcome.Result is { } response)
+        { StatusCode: HttpStatusCode.ServiceUnavailable } => call is not (MachinesCall.Create or MachinesCall.CreateVolume or MachinesCall.Wait),
+        { StatusCode: >= HttpStatusCode.InternalServerError } => call is not MachinesCall.Wait,
+        _ => IsBroken(outcome.Exception) && call is not MachinesCall.Wait,
+    };
+
+    /// <summary>A call refused for its rate was certainly not carried out; anything else is repeated only where repeating changes nothing.</summary>
+    private static bool ShouldRetry(RetryPredicateArguments<HttpResponseMessage> arguments, TimeProvider time)
+    {
+        var turn = TurnOf(arguments.Context);
+        if (turn.FirstTry is not { } first || time.GetElapsedTime(first) > RetryFor)
         {
-            return response.StatusCode is HttpStatusCode.TooManyRequests
-                || (response.StatusCode >= HttpStatusCode.InternalServerError && Repeatable(arguments.Context));
+            return false;
         }
 
-        return IsBroken(arguments.Outcome.Exception) && Repeatable(arguments.Context);
+        return arguments.Outcome.Result is { } response
+            ? MayRepeat(turn.Call, response.StatusCode) && !(PauseAfter(response, time) > LongestPause)
+            : IsBroken(arguments.Outcome.Exception) && turn.Call.IsRepeatable();
     }
 
-    private static bool Repeatable(ResilienceContext context) => CallOf(context) is { } call && MachinesAnswers.IsRepeatable(call);
+    private static bool MayRepeat(MachinesCall call, HttpStatusCode status) =>
+        status is HttpStatusCode.TooManyRequests || (status >= HttpStatusCode.InternalServerError && call.IsRepeatable());
+
+    /// <summary>Null: as the back-off has it. The documented rates refill once a second, so less would be refused again.</summary>
+    private static TimeSpan? PauseAfter(HttpResponseMessage? response, TimeProvider time) => response switch
+    {
+        { Headers.RetryAfter: { } header } => MachinesAnswers.RetryAfter(header, time.GetUtcNow()),
+        { StatusCode: HttpStatusCode.TooManyRequests } => TimeSpan.FromSeconds(1 + Random.Shared.NextDouble()),
+        _ => null,
+    };
 
     private static bool IsBroken(Exception? exception) => exception is HttpRequestException or TimeoutRejectedException or IOException;
 
-    private static MachinesCall? CallOf(ResilienceContext context) =>
-        context.GetRequestMessage() is { } request && request.Options.TryGetValue(Call, out var call) ? call : null;
+    private static MachinesTurn TurnOf(ResilienceContext context) =>
+        context.GetRequestMessage() is { } request && request.Options.TryGetValue(Turn, out var turn)
+            ? turn
+            : throw new InvalidOperationException("Only the Machines client uses this pipeline.");
 }

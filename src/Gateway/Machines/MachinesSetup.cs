@@ -18,8 +18,9 @@ internal static class MachinesSetup
             {
                 var options = provider.GetRequiredService<IOptions<MachinesOptions>>().Value;
                 client.BaseAddress = new Uri(options.ApiUrl.EndsWith('/') ? options.ApiUrl : options.ApiUrl + "/");
+                // The pipeline times each try.
                 client.Timeout = Timeout.InfiniteTimeSpan;
-                client.DefaultRequestHeaders.Authorization = MachinesToken.Header(options.Token.Length > 0 ? options.Token : File.ReadAllText(options.TokenFile));
+                client.DefaultRequestHeaders.Authorization = MachinesToken.Header(MachinesToken.Of(options));
             })
             // The factory would log every header at trace level.
             .RemoveAllLoggers()
@@ -31,7 +32,8 @@ internal static class MachinesSetup
                 handler.UseCookies = false;
             })
             .SetHandlerLifetime(Timeout.InfiniteTimeSpan)
-            .AddMachinesPipeline();
+            .AddMachinesPipeline()
+            .AddHttpMessageHandler(static () => new MachinesExchange());
         return services;
     }
 }

@@ -5,25 +5,36 @@ namespace Gateway.Machines;
 /// <summary>The platform's token as a header. Never printed.</summary>
 internal static class MachinesToken
 {
+    /// <summary>The token as configured.</summary>
+    public static string Of(MachinesOptions options) => options.Token.Length > 0 ? options.Token : File.ReadAllText(options.TokenFile);
+
+    /// <summary>Whether something is left of it without its scheme, and only what a header can carry.</summary>
+    public static bool IsUsable(string token) => Bare(token) is { Length: > 0 } bare && bare.All(static c => c is > ' ' and < (char)127);
+
     /// <summary>
     /// Tokens are handed round with their scheme in front, sometimes twice. Macaroons go under <c>FlyV1</c>, everything else under <c>Bearer</c>, as Fly's own client does.
     /// </summary>
     public static AuthenticationHeaderValue Header(string token)
     {
+        var bare = Bare(token);
+        var macaroon = bare.StartsWith("fm1r", StringComparison.Ordinal) || bare.StartsWith("fm1a", StringComparison.Ordinal) || bare.StartsWith("fm2", StringComparison.Ordinal);
+        return new AuthenticationHeaderValue(macaroon ? "FlyV1" : "Bearer", bare);
+    }
+
+    private static string Bare(string token)
+    {
         var bare = token.Trim();
         while (true)
         {
-            var space = bare.IndexOf(' ', StringComparison.Ordinal);
-            if (space < 0 || !IsScheme(bare.AsSpan(0, space)))
+            var end = bare.AsSpan().IndexOfAny(' ', '\t');
+            var word = end < 0 ? bare : bare[..end];
+            if (!IsScheme(word))
             {
-                break;
+                return bare;
             }
 
-            bare = bare[(space + 1)..].TrimStart();
+            bare = bare[word.Length..].TrimStart();
         }
-
-        var macaroon = bare.StartsWith("fm1r", StringComparison.Ordinal) || bare.StartsWith("fm1a", StringComparison.Ordinal) || bare.StartsWith("fm2", StringComparison.Ordinal);
-        return new AuthenticationHeaderValue(macaroon ? "FlyV1" : "Bearer", bare);
     }
 
     private static bool IsScheme(ReadOnlySpan<char> word) =>

@@ -1,3 +1,4 @@
+using System.Text;
 using Gateway.Proxying.Sockets;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
@@ -38,6 +39,9 @@ internal sealed class PublicListener(IOptions<ProxyingOptions> options) : IConfi
     public void Configure(KestrelServerOptions kestrel)
     {
         kestrel.AddServerHeader = false;
+        // Header values are passed on as the bytes they came as: a file name in UTF-8 is common, and by default not every byte survives.
+        kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;
+        kestrel.ResponseHeaderEncodingSelector = static _ => Encoding.Latin1;
         kestrel.Limits.MaxRequestBodySize = null;
         // A slow upload or download is the workspace's affair; a slow head is ours.
         kestrel.Limits.MinRequestBodyDataRate = null;

@@ -1,83 +1,60 @@
-using System.Net;
+using System.Text;
 
 namespace Gateway.Proxying;
 
 /// <summary>
 /// Sends an unsafe request at most once. <see cref="SocketsHttpHandler"/> sends a request again when a kept connection closes before the answer and
-/// nothing of a body was written, DELETE and an empty POST included; the workspace may have carried the first one out. A body that can be written only
-/// once makes the second attempt fail instead. Safe methods (RFC 9110, 9.2.1) keep the transport's behaviour.
+/// nothing of a body was written: DELETE, an empty POST, one that waits for 100 (Continue). The workspace may have carried the first one out. Safe
+/// methods (RFC 9110, 9.2.1) keep the transport's behaviour.
 /// </summary>
 internal sealed class SendOnceHandler(HttpMessageHandler inner) : DelegatingHandler(inner)
 {
+    private static readonly HttpRequestOptionsKey<Sending> Key = new("gateway.send-once");
+
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         if (!IsSafe(request.Method))
         {
-            request.Content = new OnceContent(request.Content);
+            request.Options.Set(Key, new Sending());
+            // The header that is watched must be there; this is what the transport would write by itself.
+            request.Headers.Host ??= request.RequestUri!.Authority;
         }
 
         return base.SendAsync(request, cancellationToken);
     }
 
+    /// <summary>
+    /// The transport's choice of an encoding for one header. It is asked each time a request is written, before any byte of it is sent, and is the only
+    /// place below the transport's own retries that can refuse without changing how the request is framed (a body of ours would bring a length with it).
+    /// </summary>
+    public static Encoding? EncodingOf(string header, HttpRequestMessage request)
+    {
+        if (header.Equals("Host", StringComparison.OrdinalIgnoreCase) && request.Options.TryGetValue(Key, out var sending))
+        {
+            sending.Begin();
+        }
+
+        // Headers come in as Latin-1, one character for one byte, and leave as the same bytes.
+        return Encoding.Latin1;
+    }
+
     private static bool IsSafe(HttpMethod method) =>
         method == HttpMethod.Get || method == HttpMethod.Head || method == HttpMethod.Options || method == HttpMethod.Trace || method == HttpMethod.Connect;
 
-    /// <summary>The content of the request, or none, that refuses to be written a second time.</summary>
-    private sealed class OnceContent : HttpContent
+    private sealed class Sending
     {
-        private readonly HttpContent? _content;
-        private int _written;
+        private int _begun;
 
-        public OnceContent(HttpContent? content)
+        public void Begin()
         {
-            _content = content;
-            if (content is null)
-            {
-                return;
-            }
-
-            foreach (var (name, values) in content.Headers.NonValidated)
-            {
-                Headers.TryAddWithoutValidation(name, values);
-            }
-        }
-
-        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) =>
-            SerializeToStreamAsync(stream, context, CancellationToken.None);
-
-        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
-        {
-            if (Interlocked.Exchange(ref _written, 1) != 0)
+            if (Interlocked.Exchange(ref _begun, 1) != 0)
             {
                 throw new RequestAlreadySentException();
             }
-
-            return _content is null ? Task.CompletedTask : _content.CopyToAsync(stream, context, cancellationToken);
-        }
-
-        protected override bool TryComputeLength(out long length)
-        {
-            if (_content is null)
-            {
-                length = 0;
-                return true;
-            }
-
-            length = _content.Headers.ContentLength ?? 0;
-            return _content.Headers.ContentLength is not null;
-        }
-
-        protected override void Dispose(bool disposing)
-        {
-            if (disposing)
-            {
-                _content?.Dispose();
-            }
-
-            base.Dispose(disposing);
         }
     }
 }
 
 /// <summary>The transport wanted to send an unsafe request a second time.</summary>
-internal sealed class RequestAlreadySentException() : IOException("The connection closed before the answer, and the request may have been carried out.");
+internal sealed class RequestAlreadySentException()
+    : HttpRequestException(HttpRequestError.ResponseEnded, "The connection closed before the answer, and the request may have been carried out.");

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
+using System.Text;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Proxying;
@@ -37,6 +38,8 @@ internal sealed class WorkspaceConnections : IDisposable
             // Ours strip them; a connection that a workspace closes mid-answer must not be drained for long.
             ResponseDrainTimeout = TimeSpan.FromSeconds(1),
             ConnectCallback = ConnectAsync,
+            RequestHeaderEncodingSelector = SendOnceHandler.EncodingOf,
+            ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
         }));
     }
 
@@ -71,7 +74,7 @@ internal sealed class WorkspaceConnections : IDisposable
     private string Register(in Destination destination)
     {
         // Machine ids are hexadecimal on Fly; anything else is encoded, so that no id can name another authority.
-        var name = destination.Machine.Value.All(char.IsAsciiLetterOrDigit) ? destination.Machine.Value : Convert.ToHexStringLower(System.Text.Encoding.UTF8.GetBytes(destination.Machine.Value));
+        var name = destination.Machine.Value.All(char.IsAsciiLetterOrDigit) ? destination.Machine.Value : Convert.ToHexStringLower(Encoding.UTF8.GetBytes(destination.Machine.Value));
         var life = new Life(destination.Boot, destination.Address, string.Create(CultureInfo.InvariantCulture, $"{name}-{destination.Boot}"));
         _addresses[life.Authority] = new IPEndPoint(IPAddress.Parse(destination.Address), _options.WorkspacePort);
         _lives.TryGetValue(destination.Machine, out var former);
@@ -91,15 +94,39 @@ internal sealed class WorkspaceConnections : IDisposable
             throw new HttpRequestException(HttpRequestError.ConnectionError, "The machine's life is over.");
         }
 
-        var limit = context.InitialRequestMessage.Options.TryGetValue(ConnectUntil, out var until) ? until : _options.ConnectTimeout;
         try
         {
-            var socket = await ConnectRace.RunAsync(endPoint, limit, _time, cancellationToken);
+            var socket = context.InitialRequestMessage.Options.TryGetValue(ConnectUntil, out var until)
+                ? await ConnectRace.RunAsync(endPoint, until, _time, cancellationToken)
+                : await ConnectOnceAsync(endPoint, cancellationToken);
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch (SocketException exception)
         {
             throw new HttpRequestException(HttpRequestError.ConnectionError, "The machine did not take a connection.", exception);
+        }
+    }
+
+    /// <summary>A machine believed awake gets one attempt: a refusal is news, and only the waker can do something about it.</summary>
+    private async Task<Socket> ConnectOnceAsync(IPEndPoint endPoint, CancellationToken cancellationToken)
+    {
+        var socket = ConnectRace.NewSocket(endPoint.AddressFamily);
+        using var limit = new CancellationTokenSource(_options.ConnectTimeout, _time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        try
+        {
+            await socket.ConnectAsync(endPoint, either.Token);
+            return socket;
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            socket.Dispose();
+            throw new SocketException((int)SocketError.TimedOut);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
         }
     }
 

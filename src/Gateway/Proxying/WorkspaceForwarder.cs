@@ -34,10 +34,8 @@ internal sealed class WorkspaceForwarder(
         OpenSocket? socket = null;
         var features = new SocketFeatures(context, stream => Track(stream).Stream);
         var upgrades = features.Install();
-        if (!upgrades)
-        {
-            CountAnswer(context, traffic);
-        }
+        // Also where an upgrade is asked for: the workspace may answer plainly.
+        CountAnswer(context, traffic);
 
         try
         {

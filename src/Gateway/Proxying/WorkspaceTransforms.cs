@@ -99,7 +99,8 @@ internal sealed class WorkspaceTransforms(OwnCookies cookies, ProxyingMetrics me
             metrics.SteeringStripped();
         }
 
-        if (response.ContentType is { } type && type.StartsWith(ReplayType, StringComparison.OrdinalIgnoreCase))
+        // Wherever it stands: an answer may carry the header twice, and which of the two the platform's proxy reads is not ours to guess.
+        if (response.Headers.ContentType.Any(static type => type is not null && type.Contains(ReplayType, StringComparison.OrdinalIgnoreCase)))
         {
             response.ContentType = "application/octet-stream";
             metrics.SteeringStripped();

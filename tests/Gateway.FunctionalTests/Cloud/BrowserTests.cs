@@ -1,0 +1,134 @@
+using System.Diagnostics;
+using System.Globalization;
+using Microsoft.Playwright;
+using Xunit;
+
+namespace Gateway.FunctionalTests.Cloud;
+
+/// <summary>What a person does with the local cloud, in a real browser.</summary>
+public sealed class BrowserTests
+{
+    private const string Chromium = "/usr/bin/chromium";
+
+    // A whole cloud, a browser and two machines on a busy computer.
+    private const float Patience = 90_000;
+
+    [Fact]
+    public async Task Alice_SignsInAndTypesIntoHerTerminal_AndBobGetsAMachineOfHisOwn()
+    {
+        Assert.True(File.Exists(Chromium), "Chromium is needed for this test and is not installed: run `bash tests/run`, which installs it.");
+        await using var cloud = await RunningCloud.StartAsync();
+        using var playwright = await Playwright.CreateAsync();
+        await using var browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
+        {
+            ExecutablePath = Chromium,
+            Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+        });
+
+        var alice = await SignInAsync(browser, cloud, "alice");
+        Assert.Contains("42", await TypeAsync(alice, "echo $((6*7))", "42"), StringComparison.Ordinal);
+        var hers = await MachineAsync(alice);
+
+        if (Environment.GetEnvironmentVariable("SCREENSHOTS") is { Length: > 0 } folder)
+        {
+            await alice.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, "terminal.png") });
+        }
+
+        var bob = await SignInAsync(browser, cloud, "bob");
+        var his = await MachineAsync(bob);
+        Assert.NotEqual(hers, his);
+    }
+
+    /// <summary>A profile of its own: to the workspace, through the provider's page, and back to where it was going.</summary>
+    private static async Task<IPage> SignInAsync(IBrowser browser, RunningCloud cloud, string name)
+    {
+        var context = await browser.NewContextAsync();
+        context.SetDefaultTimeout(Patience);
+        context.SetDefaultNavigationTimeout(Patience);
+        var page = await context.NewPageAsync();
+        await page.GotoAsync(cloud.Url + "?from=bookmark");
+        await page.FillAsync("#name", name);
+        await page.ClickAsync("button[type=submit]");
+        await page.WaitForURLAsync(cloud.Url + "?from=bookmark");
+        await page.WaitForSelectorAsync(".xterm-screen");
+        return page;
+    }
+
+    private static async Task<string> TypeAsync(IPage page, string command, string shows)
+    {
+        await page.Locator(".xterm").First.ClickAsync();
+        await page.Keyboard.TypeAsync(command + "\n");
+        // The rows hold what a person sees; the command itself does not contain its result.
+        var rows = page.Locator(".xterm-rows");
+        await Assertions.Expect(rows).ToContainTextAsync(shows, new LocatorAssertionsToContainTextOptions { Timeout = Patience });
+        return await rows.InnerTextAsync();
+    }
+
+    /// <summary>Asked through the page's own origin, with the browser's own cookie.</summary>
+    private static async Task<string> MachineAsync(IPage page) =>
+        await page.EvaluateAsync<string>("() => fetch('/api/env').then(answer => answer.json()).then(env => JSON.stringify(env))");
+
+    /// <summary>The local cloud as a person starts it, ready.</summary>
+    private sealed class RunningCloud : IAsyncDisposable
+    {
+        private readonly Process _process;
+        private readonly string _parent;
+
+        private RunningCloud(Process process, string parent, string url) => (_process, _parent, Url) = (process, parent, url);
+
+        public string Url { get; }
+
+        public static async Task<RunningCloud> StartAsync()
+        {
+            var parent = Directory.CreateTempSubdirectory("cloud-").FullName;
+            var start = new ProcessStartInfo("dotnet", [Path.Combine(AppContext.BaseDirectory, "LocalCloud.dll")]) { RedirectStandardOutput = true, RedirectStandardError = true };
+            start.Environment["LOCAL_CLOUD_DATA"] = Path.Combine(parent, "data");
+            var ports = FreePorts.Take(6);
+            foreach (var (name, port) in new[] { "PublicPort", "Http2Port", "OperationsPort", "IdentityPort", "MachinesPort", "RedisPort" }.Zip(ports))
+            {
+                start.Environment[$"LocalCloud__{name}"] = port.ToString(CultureInfo.InvariantCulture);
+            }
+
+            var ready = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            var lines = new List<string>();
+            var process = new Process { StartInfo = start };
+            process.OutputDataReceived += (_, line) => Hear(line.Data);
+            process.ErrorDataReceived += (_, line) => Hear(line.Data);
+            process.Start();
+            process.BeginOutputReadLine();
+            process.BeginErrorReadLine();
+            try
+            {
+                await ready.Task.WaitAsync(TimeSpan.FromMilliseconds(Patience));
+            }
+            catch (TimeoutException)
+            {
+                process.Kill(entireProcessTree: true);
+                throw new TimeoutException("The local cloud was not ready in time; it said:\n" + string.Join('\n', lines));
+            }
+
+            return new RunningCloud(process, parent, $"http://localhost:{ports[0]}/");
+
+            void Hear(string? line)
+            {
+                lock (lines)
+                {
+                    lines.Add(line ?? "");
+                }
+
+                if (line?.StartsWith("ready: ", StringComparison.Ordinal) is true)
+                {
+                    ready.TrySetResult();
+                }
+            }
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            _process.Kill(entireProcessTree: true);
+            await _process.WaitForExitAsync();
+            _process.Dispose();
+            Directory.Delete(_parent, recursive: true);
+        }
+    }
+}
