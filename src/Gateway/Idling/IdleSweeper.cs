@@ -52,17 +52,24 @@ internal sealed partial class IdleSweeper(
         }
 
         var due = await visitMap.ReadDueAsync(time.GetUtcNow(), options.Value.StopsPerSweep, cancellationToken);
+        // Bounded here rather than by Parallel, which would leave the caller's context and with it a simulation's schedule.
+        var next = 0;
         var asleep = 0;
-        await Parallel.ForEachAsync(due, new ParallelOptions { MaxDegreeOfParallelism = StopsAtOnce, CancellationToken = cancellationToken }, async (machine, token) =>
-        {
-            var outcome = await stop.RunAsync(machine, token);
-            metrics.StopEnded(outcome);
-            if (outcome is IdleStopOutcome.Asleep)
-            {
-                Interlocked.Increment(ref asleep);
-            }
-        });
+        await Task.WhenAll(Enumerable.Range(0, Math.Min(StopsAtOnce, due.Count)).Select(_ => StopInTurnAsync()));
         return asleep;
+
+        async Task StopInTurnAsync()
+        {
+            for (int turn; (turn = Interlocked.Increment(ref next) - 1) < due.Count;)
+            {
+                var outcome = await stop.RunAsync(due[turn], cancellationToken);
+                metrics.StopEnded(outcome);
+                if (outcome is IdleStopOutcome.Asleep)
+                {
+                    Interlocked.Increment(ref asleep);
+                }
+            }
+        }
     }
 
     /// <summary>A new map knows of no visits yet: nothing is stopped until every replica had the time to report, which is one lease.</summary>

@@ -88,7 +88,8 @@ internal sealed class RecordClaim : IAsyncDisposable
                 await Task.Delay(Renewal, _time, _ended.Token);
                 try
                 {
-                    if (!await WriteAsync(record => Leased(record, _replica, _time), _ended.Token))
+                    // Not cancelled by the end: a write given up half-way may be carried out, and then the end would lose against our own renewal.
+                    if (!await WriteAsync(record => Leased(record, _replica, _time), CancellationToken.None))
                     {
                         return;
                     }
