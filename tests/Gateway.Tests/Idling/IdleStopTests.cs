@@ -1,0 +1,93 @@
+using Gateway.Idling;
+using Gateway.Machines;
+using Gateway.Sessions;
+using Gateway.Tests.Simulation;
+using Microsoft.Extensions.Logging.Abstractions;
+using Xunit;
+
+namespace Gateway.Tests.Idling;
+
+public sealed class IdleStopTests
+{
+    private const string App = "my-jarvis-workspaces";
+
+    private readonly SimulatedWorld _world = new();
+    private readonly SimulatedMap _map;
+    private readonly SimulatedMachines _machines;
+    private readonly SimulatedVisitStore _store;
+    private readonly List<Visits> _visits = [];
+    private readonly List<SimulatedVisitMap> _views = [];
+    private readonly List<IdleStop> _stops = [];
+    private readonly MachineId _machine;
+
+    public IdleStopTests()
+    {
+        _map = new SimulatedMap(_world.Time).Listed();
+        _machines = new SimulatedMachines(_world.Time);
+        _store = new SimulatedVisitStore(_world.Time);
+        _machine = _machines.Add(App, "ws-one", state: PlatformState.Started).Id;
+        foreach (var name in new[] { "one", "two", "three" })
+        {
+            AddReplica(new SimulatedReplica(name));
+        }
+    }
+
+    private MachineRecord Record => _map.Machines.Single();
+
+    [Fact]
+    public void Idle_machine_is_put_to_sleep_by_consent_of_all()
+    {
+        Assert.Equal(IdleStopOutcome.Asleep, Stop());
+        Assert.Equal(MachineRecordState.Asleep, Record.State);
+        Assert.Null(Record.Lease);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void Visit_on_any_replica_prevents_the_stop(int replica)
+    {
+        using var visit = _visits[replica].Open(_machine, socket: false, counts: true);
+
+        Assert.Equal(IdleStopOutcome.Abandoned, Stop());
+        Assert.Equal((MachineRecordState.Awake, PlatformState.Started), (Record.State, _machines.Find(_machine)!.State));
+    }
+
+    [Fact]
+    public void Deaf_replica_prevents_the_stop_until_its_lease_is_over()
+    {
+        _views[2].Deaf = true;
+
+        Assert.Equal(IdleStopOutcome.Abandoned, Stop());
+        _store.Replicas.TryRemove("three", out _);
+        Assert.Equal(IdleStopOutcome.Asleep, Stop());
+    }
+
+    private IdleStopOutcome Stop() => _world.Run(async () =>
+    {
+        if (_map.Machines.Count == 0)
+        {
+            await _map.For("other").WriteAsync(new MachineRecord { Machine = _machine, App = App, State = MachineRecordState.Awake, Boot = 1 }, CancellationToken.None);
+        }
+
+        return await _stops[0].RunAsync(_machine, CancellationToken.None);
+    });
+
+    private void AddReplica(SimulatedReplica replica)
+    {
+        var options = Microsoft.Extensions.Options.Options.Create(new IdlingOptions());
+        var (visits, view, self) = (new Visits(_world.Time), new SimulatedVisitMap(_store), new Replica(replica.Name));
+        var consents = new Consents(visits, view, self, new NoSockets(), options, _world.Time, NullLogger<Consents>.Instance);
+        view.OnConsentAsked((machine, epoch) => consents.AnswerAsync(machine, epoch, CancellationToken.None));
+        _store.Replicas[replica.Name] = _world.Time.GetUtcNow() + options.Value.ReplicaLease;
+        _visits.Add(visits);
+        _views.Add(view);
+        _stops.Add(new IdleStop(_map.For(replica), view, _machines.For(replica), self, options, _world.Time, NullLogger<IdleStop>.Instance));
+    }
+
+    private sealed class NoSockets : ISocketsOfMachine
+    {
+        public Task CloseAsync(MachineId machine, CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+}
