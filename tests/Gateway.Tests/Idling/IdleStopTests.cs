@@ -15,6 +15,7 @@ public sealed class IdleStopTests
     private readonly SimulatedMap _map;
     private readonly SimulatedMachines _machines;
     private readonly SimulatedVisitStore _store;
+    private readonly List<SimulatedReplica> _replicas = [];
     private readonly List<Visits> _visits = [];
     private readonly List<SimulatedVisitMap> _views = [];
     private readonly List<IdleStop> _stops = [];
@@ -64,11 +65,37 @@ public sealed class IdleStopTests
         Assert.Equal(IdleStopOutcome.Asleep, Stop());
     }
 
+    [Fact]
+    public void Stop_whose_owner_dies_before_any_of_its_calls_is_finished_by_another()
+    {
+        for (var step = 1; step <= 14; step++)
+        {
+            var story = new IdleStopTests();
+            story._replicas[0].DieBefore(step);
+            story.FinishAfterDeath();
+            Assert.Equal((step, MachineRecordState.Asleep), (step, story.Record.State));
+        }
+    }
+
+    private void FinishAfterDeath() => _world.Run(async () =>
+    {
+        await WriteAwakeAsync();
+        _ = _stops[0].RunAsync(_machine, CancellationToken.None);
+        for (var sweep = 0; sweep < 6 && Record.State is not MachineRecordState.Asleep; sweep++)
+        {
+            await Task.Delay(TimeSpan.FromSeconds(20), _world.Time);
+            await _stops[1].RunAsync(_machine, CancellationToken.None);
+        }
+    });
+
+    private Task<MapWrite<MachineRecord>> WriteAwakeAsync() =>
+        _map.For("other").WriteAsync(new MachineRecord { Machine = _machine, App = App, State = MachineRecordState.Awake, Boot = 1 }, CancellationToken.None);
+
     private IdleStopOutcome Stop() => _world.Run(async () =>
     {
         if (_map.Machines.Count == 0)
         {
-            await _map.For("other").WriteAsync(new MachineRecord { Machine = _machine, App = App, State = MachineRecordState.Awake, Boot = 1 }, CancellationToken.None);
+            await WriteAwakeAsync();
         }
 
         return await _stops[0].RunAsync(_machine, CancellationToken.None);
@@ -81,6 +108,7 @@ public sealed class IdleStopTests
         var consents = new Consents(visits, view, self, new NoSockets(), options, _world.Time, NullLogger<Consents>.Instance);
         view.OnConsentAsked((machine, epoch) => consents.AnswerAsync(machine, epoch, CancellationToken.None));
         _store.Replicas[replica.Name] = _world.Time.GetUtcNow() + options.Value.ReplicaLease;
+        _replicas.Add(replica);
         _visits.Add(visits);
         _views.Add(view);
         _stops.Add(new IdleStop(_map.For(replica), view, _machines.For(replica), self, options, _world.Time, NullLogger<IdleStop>.Instance));
