@@ -20,6 +20,11 @@ internal sealed class SendOnceHandler(HttpMessageHandler inner) : DelegatingHand
             request.Headers.Host ??= request.RequestUri!.Authority;
         }
 
+        if (request.Content is { Headers.ContentLength: null } content)
+        {
+            request.Content = new FlushingContent(content);
+        }
+
         return base.SendAsync(request, cancellationToken);
     }
 

@@ -11,7 +11,7 @@ public sealed class BrowserTests
     private const string Chromium = "/usr/bin/chromium";
 
     // A whole cloud, a browser and two machines on a busy computer.
-    private const float Patience = 90_000;
+    private const float Patience = 30_000;
 
     [Fact]
     public async Task Alice_SignsInAndTypesIntoHerTerminal_AndBobGetsAMachineOfHisOwn()
@@ -46,11 +46,19 @@ public sealed class BrowserTests
         context.SetDefaultTimeout(Patience);
         context.SetDefaultNavigationTimeout(Patience);
         var page = await context.NewPageAsync();
-        await page.GotoAsync(cloud.Url + "?from=bookmark");
-        await page.FillAsync("#name", name);
-        await page.ClickAsync("button[type=submit]");
-        await page.WaitForURLAsync(cloud.Url + "?from=bookmark");
-        await page.WaitForSelectorAsync(".xterm-screen");
+        try
+        {
+            await page.GotoAsync(cloud.Url + "?from=bookmark");
+            await page.FillAsync("#name", name);
+            await page.ClickAsync("button[type=submit]");
+            await page.WaitForURLAsync(cloud.Url + "?from=bookmark");
+            await page.WaitForSelectorAsync(".xterm-screen");
+        }
+        catch (TimeoutException exception)
+        {
+            throw new TimeoutException($"{name} did not get to a terminal but to {page.Url}:\n{await page.ContentAsync()}\nThe cloud said:\n{cloud.Said}", exception);
+        }
+
         return page;
     }
 
@@ -73,10 +81,22 @@ public sealed class BrowserTests
     {
         private readonly Process _process;
         private readonly string _parent;
+        private readonly List<string> _lines;
 
-        private RunningCloud(Process process, string parent, string url) => (_process, _parent, Url) = (process, parent, url);
+        private RunningCloud(Process process, string parent, string url, List<string> lines) => (_process, _parent, Url, _lines) = (process, parent, url, lines);
 
         public string Url { get; }
+
+        public string Said
+        {
+            get
+            {
+                lock (_lines)
+                {
+                    return string.Join('\n', _lines);
+                }
+            }
+        }
 
         public static async Task<RunningCloud> StartAsync()
         {
@@ -107,7 +127,7 @@ public sealed class BrowserTests
                 throw new TimeoutException("The local cloud was not ready in time; it said:\n" + string.Join('\n', lines));
             }
 
-            return new RunningCloud(process, parent, $"http://localhost:{ports[0]}/");
+            return new RunningCloud(process, parent, $"http://localhost:{ports[0]}/", lines);
 
             void Hear(string? line)
             {
