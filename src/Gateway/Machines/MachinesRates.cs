@@ -7,11 +7,24 @@ namespace Gateway.Machines;
 /// Keeps the documented rates: a token bucket for each action and each machine, or each app where the call is keyed by the app. Callers wait in order;
 /// buckets nobody uses are dropped by the limiter itself.
 /// </summary>
-internal sealed class MachinesRates(IOptions<MachinesOptions> options) : IDisposable
+internal sealed class MachinesRates : IDisposable
 {
-    private readonly PartitionedRateLimiter<(MachinesCall Call, string Key)> _limiter =
-        PartitionedRateLimiter.Create<(MachinesCall Call, string Key), (MachinesCall, string)>(call => options.Value.KeepRates
-            ? RateLimitPartition.GetTokenBucketLimiter(call, key => Bucket(key.Item1, options.Value.QueuedPerRate))
+    // A little slower than documented, so that clocks and queues in between do not make it faster.
+    private static readonly TimeSpan CallEvery = TimeSpan.FromMilliseconds(1010);
+    private static readonly TimeSpan ReadEvery = TimeSpan.FromMilliseconds(205);
+
+    private readonly PartitionedRateLimiter<(MachinesCall Call, string Key)> _limiter;
+
+    public MachinesRates(IOptions<MachinesOptions> options)
+        : this(options.Value, CallEvery, ReadEvery)
+    {
+    }
+
+    internal MachinesRates(MachinesOptions options, TimeSpan callEvery, TimeSpan readEvery) =>
+        _limiter = PartitionedRateLimiter.Create<(MachinesCall Call, string Key), (MachinesCall, string)>(call => options.KeepRates
+            ? RateLimitPartition.GetTokenBucketLimiter(call, key => key.Item1 is MachinesCall.Get
+                ? Bucket(burst: 10, readEvery, options.QueuedPerRate)
+                : Bucket(burst: 3, callEvery, options.QueuedPerRate))
             : RateLimitPartition.GetNoLimiter(call));
 
     /// <summary>Waits for the call's turn; a lease that is not acquired: too many wait already.</summary>
@@ -20,18 +33,13 @@ internal sealed class MachinesRates(IOptions<MachinesOptions> options) : IDispos
 
     public void Dispose() => _limiter.Dispose();
 
-    private static TokenBucketRateLimiterOptions Bucket(MachinesCall call, int queued)
+    private static TokenBucketRateLimiterOptions Bucket(int burst, TimeSpan every, int queued) => new()
     {
-        var reads = call is MachinesCall.Get;
-        return new TokenBucketRateLimiterOptions
-        {
-            TokenLimit = reads ? 10 : 3,
-            TokensPerPeriod = 1,
-            // A little slower than documented, so that clocks and queues in between do not make it faster.
-            ReplenishmentPeriod = TimeSpan.FromMilliseconds(reads ? 205 : 1010),
-            QueueLimit = queued,
-            QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
-            AutoReplenishment = true,
-        };
-    }
+        TokenLimit = burst,
+        TokensPerPeriod = 1,
+        ReplenishmentPeriod = every,
+        QueueLimit = queued,
+        QueueProcessingOrder = QueueProcessingOrder.OldestFirst,
+        AutoReplenishment = true,
+    };
 }

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Machines;
@@ -10,6 +11,7 @@ internal static class MachinesSetup
             .Configure<IConfiguration>(static (options, configuration) => options.Token = configuration["FLY_API_TOKEN"] is { Length: > 0 } token ? token : options.Token)
             .ValidateOnStart();
         services.AddSingleton<IValidateOptions<MachinesOptions>, MachinesOptionsValidation>();
+        services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<MachinesRates>();
         services.AddSingleton<MachinesMetrics>();
         services.AddSingleton<IMachines>(static provider => ActivatorUtilities.CreateInstance<MachinesClient>(

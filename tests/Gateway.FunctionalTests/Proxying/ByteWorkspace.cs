@@ -60,7 +60,8 @@ internal sealed class ByteWorkspace : IAsyncDisposable
     {
         try
         {
-            await serve(new ByteConnection(socket));
+            using var connection = new ByteConnection(socket);
+            await serve(connection);
             socket.Shutdown(SocketShutdown.Both);
         }
         catch (Exception exception) when (exception is IOException or SocketException or ObjectDisposedException)
@@ -87,7 +88,7 @@ internal sealed class ByteWorkspace : IAsyncDisposable
 }
 
 /// <summary>One connection, read request by request.</summary>
-internal sealed class ByteConnection(Socket socket)
+internal sealed class ByteConnection(Socket socket) : IDisposable
 {
     private readonly NetworkStream _stream = new(socket);
     private byte[] _rest = [];
@@ -114,6 +115,8 @@ internal sealed class ByteConnection(Socket socket)
 
         return text.ToString();
     }
+
+    public void Dispose() => _stream.Dispose();
 
     public Task<string?> ReadHeadAsync() => ReadUntilAsync("\r\n\r\n");
 

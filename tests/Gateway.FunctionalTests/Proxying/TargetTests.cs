@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Net;
-using Gateway.Proxying;
 using Xunit;
 
 namespace Gateway.FunctionalTests.Proxying;
