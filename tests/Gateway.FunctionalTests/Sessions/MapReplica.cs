@@ -1,0 +1,47 @@
+using Gateway.Redis;
+using Gateway.Sessions;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+
+namespace Gateway.FunctionalTests.Sessions;
+
+/// <summary>The session map as one replica has it, over a real server.</summary>
+internal sealed class MapReplica : IAsyncDisposable
+{
+    private readonly IHost _host;
+
+    private MapReplica(IHost host) => _host = host;
+
+    public RedisSessionMap Map => _host.Services.GetRequiredService<RedisSessionMap>();
+
+    public IVisitMap Visits => _host.Services.GetRequiredService<IVisitMap>();
+
+    public RouteTable Routes => _host.Services.GetRequiredService<RouteTable>();
+
+    public RedisConnection Connection => _host.Services.GetRequiredService<RedisConnection>();
+
+    public static async Task<MapReplica> StartAsync(string url, string prefix, params (string Key, string Value)[] settings)
+    {
+        var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
+        builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["REDIS_URL"] = url, ["Sessions:KeyPrefix"] = prefix });
+        builder.Configuration.AddInMemoryCollection(settings.Select(setting => new KeyValuePair<string, string?>(setting.Key, setting.Value)));
+        builder.Services.AddLogging(static logging => logging.ClearProviders());
+        builder.Services.AddMetrics();
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSessions();
+        var host = builder.Build();
+        await host.StartAsync().WaitAsync(Eventually.Limit);
+        return new MapReplica(host);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _host.StopAsync();
+        if (_host is IAsyncDisposable disposable)
+        {
+            await disposable.DisposeAsync();
+        }
+    }
+}
