@@ -20,6 +20,7 @@ internal static class OperationsSetup
         services.AddSingleton<MatcherPolicy, OperationsMatcherPolicy>();
         services.AddSingleton<Drain>();
         services.AddSingleton<RouteListing>();
+        services.AddSingleton<RouteAssignment>();
         // Not System.Net.Http: it labels by server address, which here is a machine.
         services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(Meters).AddPrometheusExporter());
         return services;
@@ -47,6 +48,8 @@ internal static class OperationsSetup
         var operators = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Operator);
         operators.MapGet("/api/routes", RouteEndpoints.ListAsync);
         operators.MapGet("/api/routes/{id}", RouteEndpoints.GetAsync);
+        operators.MapPut("/api/routes/{id}", RouteEndpoints.AssignAsync);
+        operators.MapDelete("/api/routes/{id}", RouteEndpoints.RemoveAsync);
         operators.MapPost("/api/routes/{id}/wake", RouteEndpoints.WakeAsync);
         // Asks for credentials as well, so that strangers learn nothing of what is here.
         operators.Map("/{**path}", RouteEndpoints.NotFoundAsync);

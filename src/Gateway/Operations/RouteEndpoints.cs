@@ -69,6 +69,37 @@ internal static partial class RouteEndpoints
         await context.Response.WriteAsJsonAsync(found.Route, RouteJson.Default.RouteView);
     });
 
+    public static Task AssignAsync(HttpContext context, string id, RouteListing listing, RouteAssignment assignment, ILogger<RouteListing> logger) => AnswerAsync(context, async () =>
+    {
+        if (!RouteId.TryParse(id, out var user))
+        {
+            await RefuseAsync(context, NoSuchRoute);
+            return;
+        }
+
+        if (await assignment.AssignAsync(user.Value, context.Request.Body, context.RequestAborted) is { } refusal)
+        {
+            await RefuseAsync(context, refusal);
+            return;
+        }
+
+        Log.Assigned(logger, id);
+        await context.Response.WriteAsJsonAsync((await listing.FindAsync(user.Value, context.RequestAborted))!.Route, RouteJson.Default.RouteView);
+    });
+
+    public static Task RemoveAsync(HttpContext context, string id, RouteListing listing, RouteAssignment assignment, ILogger<RouteListing> logger) => AnswerAsync(context, async () =>
+    {
+        // Removing what is not there is done already.
+        if (await FindAsync(id, listing, context.RequestAborted) is { } found && await assignment.RemoveAsync(found.Session, context.RequestAborted) is { } refusal)
+        {
+            await RefuseAsync(context, refusal);
+            return;
+        }
+
+        Log.Removed(logger, id);
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+    });
+
     public static Task NotFoundAsync(HttpContext context) =>
         RefuseAsync(context, new Refusal(404, "not-found", "Not found", "The operations listener has nothing here."));
 
@@ -93,5 +124,11 @@ internal static partial class RouteEndpoints
     {
         [LoggerMessage(9001, LogLevel.Information, "An operator asked to wake the machine of route {Route}", EventName = "WakeAsked")]
         public static partial void WakeAsked(ILogger logger, string route);
+
+        [LoggerMessage(9002, LogLevel.Information, "An operator assigned a machine to route {Route}", EventName = "RouteAssigned")]
+        public static partial void Assigned(ILogger logger, string route);
+
+        [LoggerMessage(9003, LogLevel.Information, "An operator removed the session of route {Route}", EventName = "RouteRemoved")]
+        public static partial void Removed(ILogger logger, string route);
     }
 }

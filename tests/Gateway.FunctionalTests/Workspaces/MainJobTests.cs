@@ -225,6 +225,30 @@ public sealed class MainJobTests
         Assert.Equal(HttpStatusCode.BadRequest, answer.StatusCode);
     }
 
+    [Fact]
+    public async Task UserMovedToAnothersMachineAndBack_FindsEachAgain()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync();
+        using var alice = gateway.ClientOf("alice");
+        using var bob = gateway.ClientOf("bob");
+        using var operators = gateway.OperatorClient();
+        var his = (await bob.GetFromJsonAsync<JsonNode>("/"))!["machine"]!.GetValue<string>();
+        var shared = (await alice.GetFromJsonAsync<JsonNode>("/"))!["machine"]!.GetValue<string>();
+
+        using (var assigned = await operators.PutAsJsonAsync("/api/routes/bob", new { app = GatewayEnvironment.App, machine = shared }))
+        {
+            Assert.Equal(HttpStatusCode.OK, assigned.StatusCode);
+        }
+
+        Assert.Equal(shared, (await bob.GetFromJsonAsync<JsonNode>("/"))!["machine"]!.GetValue<string>());
+        Assert.Equal(HttpStatusCode.NoContent, (await operators.DeleteAsync("/api/routes/bob")).StatusCode);
+        Assert.Equal(his, (await bob.GetFromJsonAsync<JsonNode>("/"))!["machine"]!.GetValue<string>());
+        Assert.Equal(2, cloud.Simulator.Machines.Count);
+        Assert.Equal(HttpStatusCode.UnprocessableEntity, (await operators.PutAsJsonAsync("/api/routes/bob", new { app = GatewayEnvironment.App, machine = "nosuchmachine1" })).StatusCode);
+        Assert.Equal(HttpStatusCode.BadRequest, (await operators.PutAsJsonAsync("/api/routes/bob", new { app = "x" })).StatusCode);
+    }
+
     private static async Task StopBehindOurBackAsync(GatewayEnvironment cloud, HttpClient alice)
     {
         Assert.Equal(HttpStatusCode.OK, (await alice.GetAsync("/first")).StatusCode);
