@@ -36,6 +36,9 @@ internal sealed partial class IdleStop(
     /// <summary>A record's lease: longer than any single call made under it, renewed by each write.</summary>
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
 
+    /// <summary>Ends before the record's: when somebody takes the record over, the platform refuses what a paused owner still asks for.</summary>
+    private static readonly TimeSpan PlatformLease = Lease * 2 / 3;
+
     private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(100);
 
     public async Task<IdleStopOutcome> RunAsync(MachineId machine, CancellationToken cancellationToken)
@@ -57,7 +60,8 @@ internal sealed partial class IdleStop(
             return await TakeOverAsync(record, cancellationToken);
         }
 
-        if (record.State is not (MachineRecordState.Awake or MachineRecordState.Draining))
+        // A wake that nobody works on any more, such as that of a machine found running when the map was rebuilt, is put to sleep like one that is awake.
+        if (record.State is not (MachineRecordState.Awake or MachineRecordState.Draining) && !(record.State is MachineRecordState.Waking && IsOverdue(record)))
         {
             if (record.State is MachineRecordState.Asleep or MachineRecordState.Failed)
             {
@@ -68,16 +72,16 @@ internal sealed partial class IdleStop(
         }
 
         var draining = await WriteAsync(record with { State = MachineRecordState.Draining }, cancellationToken);
-        return draining is null ? IdleStopOutcome.NotAwake : await StopWithConsentAsync(draining, cancellationToken);
+        return draining is null ? IdleStopOutcome.NotAwake : await StopWithConsentAsync(draining, record.State is MachineRecordState.Waking ? MachineRecordState.Waking : MachineRecordState.Awake, cancellationToken);
     }
 
-    private async Task<IdleStopOutcome> StopWithConsentAsync(MachineRecord draining, CancellationToken cancellationToken)
+    private async Task<IdleStopOutcome> StopWithConsentAsync(MachineRecord draining, MachineRecordState before, CancellationToken cancellationToken)
     {
         var asked = time.GetTimestamp();
         if (!await EveryoneConsentsAsync(draining, cancellationToken) || time.GetElapsedTime(asked) > options.Value.ConsentGrace * 2)
         {
             // A consent lapses: replicas keep their gates closed for a bounded time only, and this process may have been paused.
-            await WriteAsync(draining with { State = MachineRecordState.Awake, Lease = null }, cancellationToken);
+            await WriteAsync(draining with { State = before, Lease = null }, cancellationToken);
             Log.StopAbandoned(logger, draining.Machine.Value);
             return IdleStopOutcome.Abandoned;
         }
@@ -130,7 +134,7 @@ internal sealed partial class IdleStop(
             return await WriteTruthAsync(stopping, machine, cancellationToken);
         }
 
-        var lease = await machines.LeaseAsync(stopping.App, stopping.Machine, Lease, "idle stop", cancellationToken);
+        var lease = await machines.LeaseAsync(stopping.App, stopping.Machine, PlatformLease, "idle stop", cancellationToken);
         if (!lease.IsOk)
         {
             return await FinishAsync(stopping, lease.Failure, cancellationToken);

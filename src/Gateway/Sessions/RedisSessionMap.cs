@@ -65,10 +65,10 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
     public async Task<MapWrite<MachineRecord>> WriteAsync(MachineRecord next, CancellationToken cancellationToken)
     {
         RedisKey[] keys = [_keys.Machine(next.Machine), _keys.Sequence, _keys.Generation, _keys.Due];
-        // A machine that is awake and that nobody has reported on is due at once: the sweep finds what a dead replica woke.
+        // A machine that wakes or is awake and that nobody has reported on is due at once: the sweep finds what a dead replica woke.
         var index = next.State switch
         {
-            MachineRecordState.Awake => "due",
+            MachineRecordState.Awake or MachineRecordState.Waking => "due",
             MachineRecordState.Asleep or MachineRecordState.Gone => "gone",
             _ => "",
         };
