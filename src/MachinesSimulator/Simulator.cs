@@ -59,10 +59,10 @@ internal sealed class Simulator : IAsyncDisposable
 
     public Task DestroyAsync(SimulatedMachine machine) => Cloud.DestroyAsync(machine, force: true);
 
-    /// <summary>Answers when the machine is in one of the states, at the latest after 30 s.</summary>
+    /// <summary>Answers when the machine is in one of the states, at the latest after a minute.</summary>
     public async Task ReachAsync(SimulatedMachine machine, params string[] states)
     {
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(30), TimeProvider.System);
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1), TimeProvider.System);
         while (true)
         {
             var change = Cloud.NextChange;

@@ -1,0 +1,71 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.WebSockets;
+using System.Text.Json.Nodes;
+using Xunit;
+
+namespace Gateway.FunctionalTests.Workspaces;
+
+/// <summary>Machines that nobody uses are put to sleep, through the real map and the platform's own calls, and wake again.</summary>
+public sealed class SleepTests
+{
+    private static readonly (string, string)[] Quick =
+    [
+        ("Idling:IdleAfter", "00:00:01"), ("Idling:SweepEvery", "00:00:00.2"), ("Idling:ReportEvery", "00:00:00.2"), ("Idling:ConsentGrace", "00:00:20"),
+    ];
+
+    [Fact]
+    public async Task UnusedMachine_IsSuspendedWithTheConsentOfBothReplicas_AndTheNextRequestWakesIt()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var one = await cloud.StartGatewayAsync(Quick);
+        var two = await cloud.StartGatewayAsync(Quick);
+        using var alice = one.ClientOf("alice");
+        using var aliceElsewhere = two.ClientOf("alice");
+        await alice.GetAsync("/");
+        await aliceElsewhere.GetAsync("/");
+
+        await cloud.Simulator.ReachAsync(cloud.Simulator.MachineOf("alice"), "suspended");
+        using var again = await aliceElsewhere.GetAsync("/again");
+
+        Assert.Equal(HttpStatusCode.OK, again.StatusCode);
+        Assert.Equal(0, cloud.Simulator.Calls("stop"));
+    }
+
+    [Fact]
+    public async Task MachineWithASilentSocket_SleepsAfterItsAttachedTime_WithACloseThatSaysWhy()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync([.. Quick, ("Idling:AttachedFor", "00:00:03")]);
+        using var socket = await gateway.OpenSocketAsync("alice");
+        await ReceiveAsync(socket);
+        var machine = cloud.Simulator.MachineOf("alice");
+
+        var closed = await ReceiveAsync(socket);
+
+        Assert.Equal(WebSocketMessageType.Close, closed.MessageType);
+        Assert.Equal((WebSocketCloseStatus)1001, socket.CloseStatus);
+        await cloud.Simulator.ReachAsync(machine, "suspended");
+    }
+
+    [Fact]
+    public async Task RequestWhileTheMachineIsStopping_WaitsAndIsAnswered()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync(options => options.Delays.Suspend = TimeSpan.FromSeconds(2));
+        var gateway = await cloud.StartGatewayAsync(Quick);
+        using var alice = gateway.ClientOf("alice");
+        await alice.GetAsync("/");
+        var machine = cloud.Simulator.MachineOf("alice");
+        await cloud.Simulator.ReachAsync(machine, "suspending", "suspended");
+
+        var answer = await alice.GetFromJsonAsync<JsonNode>("/meanwhile");
+
+        Assert.Equal(machine.Id, answer!["machine"]!.GetValue<string>());
+    }
+
+    private static async Task<WebSocketReceiveResult> ReceiveAsync(ClientWebSocket socket)
+    {
+        using var bound = new CancellationTokenSource(Eventually.Limit, TimeProvider.System);
+        return await socket.ReceiveAsync(new byte[1024], bound.Token);
+    }
+}
