@@ -12,7 +12,17 @@ internal sealed class ApiEndpoint(SimulatedCloud cloud, SimulatorOptions options
     /// <summary>Answers with what <paramref name="work"/> returns; null is an empty answer.</summary>
     public RequestDelegate Of(string action, Func<ApiCall, Task<JsonNode?>> work, int status = 200) => context => HandleAsync(context, action, work, status);
 
-    public RequestDelegate Of(string action, Func<ApiCall, JsonNode?> work, int status = 200) => Of(action, call => Task.FromResult(work(call)), status);
+    /// <summary>The same for work that is done at once: calls see each other only as a whole.</summary>
+    public RequestDelegate Of(string action, Func<ApiCall, JsonNode?> work, int status = 200) => Of(
+        action,
+        call =>
+        {
+            lock (cloud.Gate)
+            {
+                return Task.FromResult(work(call));
+            }
+        },
+        status);
 
     private async Task HandleAsync(HttpContext context, string action, Func<ApiCall, Task<JsonNode?>> work, int status)
     {

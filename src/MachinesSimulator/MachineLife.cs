@@ -4,11 +4,9 @@ using System.Text.Json.Nodes;
 namespace MachinesSimulator;
 
 /// <summary>What happens to a machine over time: it boots, runs, stops, is frozen and thawed. Each transition belongs to one life of the machine and ends when that is over.</summary>
-internal sealed class MachineLife(SimulatorOptions options, EchoWorkspace echo, Func<SimulatedVolume, string> folderOf, Func<string, SimulatedVolume?> volumeOf, Action changed)
+internal sealed class MachineLife(SimulatorOptions options, EchoWorkspace echo, Lock gate, Func<SimulatedVolume, string> folderOf, Func<string, SimulatedVolume?> volumeOf, Action changed)
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(5);
-
-    private readonly Lock _lock = new();
 
     private DateTimeOffset Now => options.Time.GetUtcNow();
 
@@ -16,7 +14,7 @@ internal sealed class MachineLife(SimulatorOptions options, EchoWorkspace echo, 
     public void Boot(SimulatedMachine machine)
     {
         int life;
-        lock (_lock)
+        lock (gate)
         {
             life = ++machine.Life;
             machine.Starts++;
@@ -34,7 +32,7 @@ internal sealed class MachineLife(SimulatorOptions options, EchoWorkspace echo, 
     public void Resume(SimulatedMachine machine)
     {
         int life;
-        lock (_lock)
+        lock (gate)
         {
             life = ++machine.Life;
             machine.Starts++;
@@ -230,7 +228,7 @@ internal sealed class MachineLife(SimulatorOptions options, EchoWorkspace echo, 
     /// <summary>Ends the present life: from now on the machine is on its way elsewhere, and silent.</summary>
     private (int Life, WorkspaceProcess? Process) Leave(SimulatedMachine machine, string state, string type)
     {
-        lock (_lock)
+        lock (gate)
         {
             machine.Life++;
             machine.State = state;
@@ -244,7 +242,7 @@ internal sealed class MachineLife(SimulatorOptions options, EchoWorkspace echo, 
 
     private void Reach(SimulatedMachine machine, int life, string state, string? type, FrontMode mode, IPEndPoint? target = null, JsonObject? exit = null)
     {
-        lock (_lock)
+        lock (gate)
         {
             if (machine.Life != life)
             {
@@ -272,7 +270,7 @@ internal sealed class MachineLife(SimulatorOptions options, EchoWorkspace echo, 
 
     private bool IsIn(SimulatedMachine machine, int life)
     {
-        lock (_lock)
+        lock (gate)
         {
             return machine.Life == life;
         }

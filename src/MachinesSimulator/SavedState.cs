@@ -5,42 +5,38 @@ namespace MachinesSimulator;
 /// <summary>Machines and volumes in a file, so that a restart finds them. What ran is found stopped, as after a reboot of the host.</summary>
 internal sealed class SavedState(string file)
 {
-    private readonly Lock _lock = new();
-
+    /// <summary>Called under the cloud's gate.</summary>
     public void Save(SimulatedCloud cloud)
     {
-        lock (_lock)
+        var state = new JsonObject
         {
-            var state = new JsonObject
+            ["machines"] = new JsonArray([.. cloud.Machines.Where(static machine => machine.State != "destroyed").Select(static machine => new JsonObject
             {
-                ["machines"] = new JsonArray([.. cloud.Machines.Where(static machine => machine.State != "destroyed").Select(static machine => new JsonObject
-                {
-                    ["id"] = machine.Id,
-                    ["app"] = machine.App,
-                    ["name"] = machine.Name,
-                    ["region"] = machine.Region,
-                    ["version"] = machine.Version,
-                    ["created_at"] = machine.CreatedAt.ToString("O"),
-                    ["config"] = machine.Config.DeepClone(),
-                })]),
-                ["volumes"] = new JsonArray([.. cloud.Volumes.Select(static volume => new JsonObject
-                {
-                    ["id"] = volume.Id,
-                    ["app"] = volume.App,
-                    ["name"] = volume.Name,
-                    ["region"] = volume.Region,
-                    ["size_gb"] = volume.SizeGb,
-                    ["state"] = volume.State,
-                    ["machine"] = volume.Machine,
-                    ["created_at"] = volume.CreatedAt.ToString("O"),
-                    ["folder"] = volume.Folder,
-                })]),
-            };
+                ["id"] = machine.Id,
+                ["app"] = machine.App,
+                ["name"] = machine.Name,
+                ["region"] = machine.Region,
+                ["version"] = machine.Version,
+                ["created_at"] = machine.CreatedAt.ToString("O"),
+                ["config"] = machine.Config.DeepClone(),
+            })]),
+            ["volumes"] = new JsonArray([.. cloud.Volumes.Select(static volume => new JsonObject
+            {
+                ["id"] = volume.Id,
+                ["app"] = volume.App,
+                ["name"] = volume.Name,
+                ["region"] = volume.Region,
+                ["size_gb"] = volume.SizeGb,
+                ["state"] = volume.State,
+                ["machine"] = volume.Machine,
+                ["created_at"] = volume.CreatedAt.ToString("O"),
+                ["folder"] = volume.Folder,
+            })]),
+        };
 
-            // Whole or not at all: a killed simulator must find what it had.
-            File.WriteAllText(file + ".new", state.ToJsonString());
-            File.Move(file + ".new", file, overwrite: true);
-        }
+        // Whole or not at all: a killed simulator must find what it had.
+        File.WriteAllText(file + ".new", state.ToJsonString());
+        File.Move(file + ".new", file, overwrite: true);
     }
 
     public void Load(SimulatedCloud cloud)

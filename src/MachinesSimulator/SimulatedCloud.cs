@@ -12,7 +12,6 @@ internal sealed partial class SimulatedCloud : IAsyncDisposable
 {
     private const int DefaultPort = 10000;
 
-    private readonly Lock _lock = new();
     private readonly SimulatorOptions _options;
     private readonly EchoWorkspace _echo;
     private readonly string _folder;
@@ -27,10 +26,13 @@ internal sealed partial class SimulatedCloud : IAsyncDisposable
         (_options, _echo) = (options, echo);
         _folder = options.DataFolder ?? Path.Combine(Path.GetTempPath(), "machines-simulator-" + Guid.NewGuid().ToString("N"));
         Directory.CreateDirectory(Path.Combine(_folder, "volumes"));
-        Life = new MachineLife(options, echo, FolderOf, id => _volumes.GetValueOrDefault(id), Changed);
+        Life = new MachineLife(options, echo, Gate, FolderOf, id => _volumes.GetValueOrDefault(id), Changed);
         _saved = options.DataFolder is null ? null : new SavedState(Path.Combine(_folder, "machines.json"));
         _saved?.Load(this);
     }
+
+    /// <summary>Held by every call while it decides and changes, so that of two calls at once one sees what the other did.</summary>
+    public Lock Gate { get; } = new();
 
     public MachineLife Life { get; }
 
@@ -52,7 +54,7 @@ internal sealed partial class SimulatedCloud : IAsyncDisposable
     {
         get
         {
-            lock (_lock)
+            lock (Gate)
             {
                 return _changed.Task;
             }
@@ -80,7 +82,7 @@ internal sealed partial class SimulatedCloud : IAsyncDisposable
         }
 
         SimulatedMachine machine;
-        lock (_lock)
+        lock (Gate)
         {
             var id = RandomNumberGenerator.GetHexString(14, lowercase: true);
             var name = body["name"]?.GetValue<string>() is { Length: > 0 } given ? given : "machine-" + id[..6];
@@ -114,15 +116,23 @@ internal sealed partial class SimulatedCloud : IAsyncDisposable
     private async Task SettleAsync(SimulatedMachine machine, bool launch)
     {
         await Task.Delay(_options.Delays.Create, _options.Time);
-        if (machine.State == "created" && launch)
+        lock (Gate)
         {
-            Life.Boot(machine);
-        }
-        else if (machine.State == "created")
-        {
+            if (machine.State != "created" || machine.Life != 0)
+            {
+                return;
+            }
+
+            if (launch)
+            {
+                Life.Boot(machine);
+                return;
+            }
+
             machine.State = "stopped";
-            Changed();
         }
+
+        Changed();
     }
 
     private void ClaimVolume(SimulatedMachine machine)
@@ -158,9 +168,12 @@ internal sealed partial class SimulatedCloud : IAsyncDisposable
         }
 
         await Life.DestroyAsync(machine);
-        if (machine.VolumeId is { } id && _volumes.TryGetValue(id, out var volume) && volume.Machine == machine.Id)
+        lock (Gate)
         {
-            volume.Machine = null;
+            if (machine.VolumeId is { } id && _volumes.TryGetValue(id, out var volume) && volume.Machine == machine.Id)
+            {
+                volume.Machine = null;
+            }
         }
 
         Changed();
@@ -191,7 +204,7 @@ internal sealed partial class SimulatedCloud : IAsyncDisposable
     /// <summary>Moves the machine to another host, as Fly does on its own: a new address, and a new id for the volume. A running machine is stopped and started.</summary>
     public void Migrate(SimulatedMachine machine)
     {
-        lock (_lock)
+        lock (Gate)
         {
             machine.Front.Dispose();
             machine.Front = NewFront(machine.Config, () => machine);
@@ -215,13 +228,16 @@ internal sealed partial class SimulatedCloud : IAsyncDisposable
     public void Changed()
     {
         TaskCompletionSource changed;
-        lock (_lock)
+        lock (Gate)
         {
             (changed, _changed) = (_changed, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         }
 
         changed.TrySetResult();
-        _saved?.Save(this);
+        lock (Gate)
+        {
+            _saved?.Save(this);
+        }
     }
 
     public static string NewVersion() => "01" + RandomNumberGenerator.GetString("0123456789ABCDEFGHJKMNPQRSTVWXYZ", 24);
