@@ -1,6 +1,9 @@
+using System.Collections.Concurrent;
 using System.Globalization;
+using Gateway.FunctionalTests.Contract;
 using Gateway.FunctionalTests.Identity;
 using MachinesSimulator;
+using Xunit;
 
 namespace Gateway.FunctionalTests.Workspaces;
 
@@ -14,8 +17,10 @@ internal sealed class GatewayEnvironment : IAsyncDisposable
     private static int _networks = 100;
 
     private readonly List<RunningGateway> _gateways = [];
+    private readonly ConcurrentQueue<string> _breaches;
 
-    private GatewayEnvironment(RedisServer redis, Simulator simulator, TestAuthority authority) => (Redis, Simulator, Authority) = (redis, simulator, authority);
+    private GatewayEnvironment(RedisServer redis, Simulator simulator, TestAuthority authority, ConcurrentQueue<string> breaches) =>
+        (Redis, Simulator, Authority, _breaches) = (redis, simulator, authority, breaches);
 
     public RedisServer Redis { get; }
 
@@ -45,7 +50,19 @@ internal sealed class GatewayEnvironment : IAsyncDisposable
             },
         };
         configure?.Invoke(options);
-        return new GatewayEnvironment(await RedisServer.StartAsync(), await Simulator.StartAsync(options), await TestAuthority.StartAsync());
+
+        // What the gateway asks and what the simulator answers, in every test, is what the platform's contract says.
+        var breaches = new ConcurrentQueue<string>();
+        var contract = ContractValidator.Load();
+        options.OnExchange = exchange =>
+        {
+            foreach (var fault in contract.ValidateRequest(exchange.Method, exchange.PathAndQuery, exchange.RequestBody)
+                .Concat(contract.ValidateResponse(exchange.Method, exchange.PathAndQuery, exchange.Status, exchange.ResponseBody, exchange.ResponseHeaders)))
+            {
+                breaches.Enqueue($"{exchange.Method} {exchange.PathAndQuery} {exchange.Status}: {fault}");
+            }
+        };
+        return new GatewayEnvironment(await RedisServer.StartAsync(), await Simulator.StartAsync(options), await TestAuthority.StartAsync(), breaches);
     }
 
     /// <summary>One gateway in this process, listening on ports of its own.</summary>
@@ -76,6 +93,7 @@ internal sealed class GatewayEnvironment : IAsyncDisposable
         await Simulator.DisposeAsync();
         await Authority.DisposeAsync();
         await Redis.DisposeAsync();
+        Assert.Empty(_breaches);
     }
 
     public Dictionary<string, string?> GatewaySettings() => new(Settings)
