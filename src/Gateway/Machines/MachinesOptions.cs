@@ -41,11 +41,11 @@ internal sealed class MachinesOptionsValidation : IValidateOptions<MachinesOptio
             faults.Add("Machines:ApiUrl must hold no user, query or fragment: set FLY_API_TOKEN for the token.");
         }
 
-        if (options.Token.Length == 0 && options.TokenFile.Length == 0)
+        if (string.IsNullOrEmpty(options.Token) && string.IsNullOrEmpty(options.TokenFile))
         {
             faults.Add("Machines:Token is not set: set FLY_API_TOKEN in the environment, or Machines:TokenFile.");
         }
-        else if (options.Token.Length > 0)
+        else if (!string.IsNullOrEmpty(options.Token))
         {
             if (!MachinesToken.IsUsable(options.Token))
             {

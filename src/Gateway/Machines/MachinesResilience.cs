@@ -31,6 +31,8 @@ internal static class MachinesResilience
         var time = services.GetRequiredService<TimeProvider>();
         var rates = services.GetRequiredService<MachinesRates>();
         pipeline.TimeProvider = time;
+        // It would log every try at Information, with the whole text of an exception.
+        pipeline.TelemetryListener = null;
         pipeline.AddRetry(Retry(time));
         pipeline.AddRateLimiter(new RateLimiterStrategyOptions
         {

@@ -6,7 +6,7 @@ namespace Gateway.Machines;
 internal static class MachinesToken
 {
     /// <summary>The token as configured.</summary>
-    public static string Of(MachinesOptions options) => options.Token.Length > 0 ? options.Token : File.ReadAllText(options.TokenFile);
+    public static string Of(MachinesOptions options) => string.IsNullOrEmpty(options.Token) ? File.ReadAllText(options.TokenFile) : options.Token;
 
     /// <summary>Whether something is left of it without its scheme, and only what a header can carry.</summary>
     public static bool IsUsable(string token) => Bare(token) is { Length: > 0 } bare && bare.All(static c => c is > ' ' and < (char)127);
