@@ -1,4 +1,4 @@
-using System.Net;
+using Gateway.Proxying;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 
@@ -19,24 +19,9 @@ internal sealed class OperationsListener(IOptions<OperationsOptions> options) : 
 
     public void Configure(KestrelServerOptions kestrel)
     {
-        if (Find() is not { } settings || settings.GetEndPoint() is not { } endPoint)
+        if (Listener.TryParse(Find()?.Listen, out var listener))
         {
-            return;
-        }
-
-        // "localhost" is both loopbacks, but no free port is free on both.
-        if (settings.IsLocalhost && endPoint.Port != 0)
-        {
-            kestrel.ListenLocalhost(endPoint.Port, MarkConnections);
-        }
-        else if (endPoint.Address.Equals(IPAddress.IPv6Any))
-        {
-            // Falls back to IPv4 on a host without IPv6, which binding the address itself does not.
-            kestrel.ListenAnyIP(endPoint.Port, MarkConnections);
-        }
-        else
-        {
-            kestrel.Listen(endPoint, MarkConnections);
+            listener.Bind(kestrel, MarkConnections);
         }
     }
 

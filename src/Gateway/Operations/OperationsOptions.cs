@@ -1,4 +1,5 @@
 using System.Net;
+using Gateway.Proxying;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Operations;
@@ -20,23 +21,9 @@ internal sealed class OperationsOptions
     /// <summary>How many routes a page may hold at most. Defaults to 1,000.</summary>
     public int MaximumPageSize { get; set; } = 1000;
 
-    public bool IsLocalhost => Uri.TryCreate(Listen, UriKind.Absolute, out var url) && url.Host == "localhost";
-
     /// <summary>The address to bind, or null when <see cref="Listen"/> is not one.</summary>
-    public IPEndPoint? GetEndPoint()
-    {
-        if (!Uri.TryCreate(Listen, UriKind.Absolute, out var url) || url.Scheme != "http" || url.PathAndQuery != "/" || url.UserInfo.Length > 0)
-        {
-            return null;
-        }
-
-        if (url.Host == "localhost")
-        {
-            return new IPEndPoint(IPAddress.Loopback, url.Port);
-        }
-
-        return IPAddress.TryParse(url.Host.Trim('[', ']'), out var address) ? new IPEndPoint(address, url.Port) : null;
-    }
+    public IPEndPoint? GetEndPoint() =>
+        Listener.TryParse(Listen, out var listener) ? new IPEndPoint(listener.Address ?? IPAddress.Loopback, listener.Port) : null;
 }
 
 /// <summary>Lists every fault of the section at once, each by its key.</summary>

@@ -26,7 +26,7 @@ internal static class ProvisioningSetup
             provider.GetRequiredService<WorkspaceTemplate>(),
             Options(provider),
             readListing(provider),
-            $"{Environment.MachineName}-{Guid.NewGuid():N}",
+            provider.GetRequiredService<Replica>().Name,
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ProvisioningMetrics>(),
             provider.GetRequiredService<ILogger<WorkspaceProvisioner>>()));

@@ -10,7 +10,7 @@ internal readonly record struct Listener(IPAddress? Address, int Port)
     public static bool TryParse(string? text, out Listener listener)
     {
         listener = default;
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttp || uri.PathAndQuery != "/")
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttp || uri.PathAndQuery != "/" || uri.UserInfo.Length > 0)
         {
             return false;
         }
@@ -32,7 +32,12 @@ internal readonly record struct Listener(IPAddress? Address, int Port)
 
     public void Bind(KestrelServerOptions kestrel, Action<ListenOptions> configure)
     {
-        if (Address is not null)
+        if (IPAddress.IPv6Any.Equals(Address))
+        {
+            // Falls back to IPv4 on a host without IPv6, which binding the address itself does not.
+            kestrel.ListenAnyIP(Port, configure);
+        }
+        else if (Address is not null)
         {
             kestrel.Listen(Address, Port, configure);
         }

@@ -46,9 +46,6 @@ internal sealed class WorkspaceConnections : IDisposable
     /// <summary>Sends one request whose URI has the authority of <see cref="Authority"/>.</summary>
     public HttpMessageInvoker Invoker { get; }
 
-    /// <summary>How many machines have an address here. Bounded by the machines in use.</summary>
-    public int Count => _lives.Count;
-
     /// <summary>The authority of one life of one machine, and its address. Cheap when nothing changed.</summary>
     public string Authority(in Destination destination)
     {
@@ -58,15 +55,6 @@ internal sealed class WorkspaceConnections : IDisposable
         }
 
         return Register(destination);
-    }
-
-    /// <summary>The machine sleeps or is gone.</summary>
-    public void Forget(MachineId machine)
-    {
-        if (_lives.TryRemove(machine, out var life))
-        {
-            _addresses.TryRemove(life.Authority, out _);
-        }
     }
 
     public void Dispose() => Invoker.Dispose();

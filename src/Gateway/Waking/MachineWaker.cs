@@ -38,9 +38,6 @@ internal sealed class MachineWaker(
     public Task<WakeOutcome> DoubtAsync(WakeRequest request, long boot, TimeSpan hold, CancellationToken cancellationToken) =>
         HoldAsync(request, boot, hold, cancellationToken);
 
-    /// <summary>Begins a wake that nobody waits for.</summary>
-    public void WakeAhead(WakeRequest request) => Join(request, null);
-
     /// <summary>How far the machine's wake is on this replica, or null when there is none.</summary>
     public WakeProgress? ProgressOf(MachineId machine) =>
         _inFlight.TryGetValue((machine, false), out var flight) || _inFlight.TryGetValue((machine, true), out flight) ? flight.Progress : null;

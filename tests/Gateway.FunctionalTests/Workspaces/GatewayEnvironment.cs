@@ -85,14 +85,17 @@ internal sealed class GatewayEnvironment : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var gateway in _gateways)
+        // A gateway that does not stop well fails its test, and still leaves no process behind.
+        await using (Redis)
+        await using (Authority)
+        await using (Simulator)
         {
-            await gateway.DisposeAsync();
+            foreach (var gateway in _gateways)
+            {
+                await gateway.DisposeAsync();
+            }
         }
 
-        await Simulator.DisposeAsync();
-        await Authority.DisposeAsync();
-        await Redis.DisposeAsync();
         Assert.Empty(_breaches);
     }
 

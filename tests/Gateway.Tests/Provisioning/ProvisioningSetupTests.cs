@@ -43,6 +43,7 @@ public sealed class ProvisioningSetupTests
         .AddLogging()
         .AddMetrics()
         .AddSingleton<TimeProvider>(_world.Time)
+        .AddSingleton(new Replica("a"))
         .AddSingleton<ISessionMap>(new SimulatedMap(_world.Time).For("a"))
         .AddSingleton<IMachines>(new SimulatedMachines(_world.Time))
         .AddProvisioning(provider => provider.GetRequiredService<MapRebuild>().EnsureListedAsync)
