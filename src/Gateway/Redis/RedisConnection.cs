@@ -31,13 +31,18 @@ internal sealed partial class RedisConnection : IAsyncDisposable
     /// <exception cref="TimeoutException">There is no connection yet.</exception>
     public IDatabase Database => Multiplexer.GetDatabase();
 
-    public ISubscriber Subscriber => Multiplexer.GetSubscriber();
-
     /// <summary>For libraries that want the multiplexer itself. Waits for the first attempt to connect, which is bounded.</summary>
     public Task<ConnectionMultiplexer> MultiplexerAsync => _connecting;
 
     private ConnectionMultiplexer Multiplexer =>
         TryGet(out var multiplexer) ? multiplexer : throw new TimeoutException("Redis was not reached yet.");
+
+    /// <summary>
+    /// The messages of a channel, one at a time, from whenever there is a connection and again after each reconnect. Asked for once and without waiting for
+    /// the answer: an attempt that fails leaves a queue in the client that goes on filling, so it must not be repeated.
+    /// </summary>
+    public async Task<ChannelMessageQueue> ListenAsync(RedisChannel channel) =>
+        await (await _connecting).GetSubscriber().SubscribeAsync(channel, CommandFlags.FireAndForget);
 
     /// <summary>Redis answered; called after each answered command.</summary>
     public void Touch() => Volatile.Write(ref _lastContact, _time.GetTimestamp());

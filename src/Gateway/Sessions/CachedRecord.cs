@@ -14,7 +14,9 @@ internal sealed class CachedRecord<T> where T : class
     private volatile Route? _route;
     private long _epoch;
     private long _verified = Never;
+    private long _heard;
     private long _changes;
+    private long _applied;
     private Task? _loading;
 
     /// <summary>Null: the map has none (when verified), or nothing is known.</summary>
@@ -34,26 +36,29 @@ internal sealed class CachedRecord<T> where T : class
         return _route = new Route(session, machine);
     }
 
-    /// <summary>A change was heard of; an epoch of 0 is a removal.</summary>
+    /// <summary>A change was heard of: a write, or a removal, which has an epoch as well (0 from an older version).</summary>
     public void Changed(long epoch)
     {
         lock (_lock)
         {
             if (epoch == 0 || epoch > _epoch)
             {
+                _heard = Math.Max(_heard, epoch);
                 _changes++;
                 Volatile.Write(ref _verified, Never);
             }
         }
     }
 
+    /// <summary>A write of our own, or what was read elsewhere. Nothing happens when something newer is held or was heard of: it may be that it was removed since.</summary>
     public void Apply(T value, long epoch, long verification)
     {
         lock (_lock)
         {
-            if (epoch > _epoch)
+            if (epoch > _epoch && epoch >= _heard)
             {
                 (_value, _epoch) = (value, epoch);
+                _applied++;
                 Volatile.Write(ref _verified, verification);
             }
         }
@@ -72,24 +77,34 @@ internal sealed class CachedRecord<T> where T : class
     {
         while (true)
         {
-            var changes = Volatile.Read(ref _changes);
+            var (changes, applied) = Marks();
             var asOf = verification();
             var value = await read(CancellationToken.None);
             lock (_lock)
             {
                 var epoch = value is null ? 0 : epochOf(value);
-                // Read before a write of our own that has been applied since: ours stands.
-                if (value is null ? changes == _changes : epoch >= _epoch)
+                // What was read stands even when it is older than what was held: a failover lost the newer. Only a write of our own that came in during
+                // the reading may be newer than what was read.
+                if (applied == _applied || epoch >= _epoch)
                 {
                     (_value, _epoch) = (epoch == _epoch && _value is not null ? _value : value, epoch);
                 }
 
-                if (changes == _changes)
+                // Whoever joined after changes may have been missed wants a reading begun after that.
+                if (changes == _changes && asOf == verification())
                 {
                     Volatile.Write(ref _verified, asOf);
                     return;
                 }
             }
+        }
+    }
+
+    private (long Changes, long Applied) Marks()
+    {
+        lock (_lock)
+        {
+            return (_changes, _applied);
         }
     }
 }

@@ -1,6 +1,5 @@
 using System.Globalization;
 using Gateway.Redis;
-using StackExchange.Redis;
 
 namespace Gateway.Sessions;
 
@@ -16,13 +15,17 @@ internal sealed partial class ChangeFeed(
     TimeProvider time,
     ILogger<ChangeFeed> logger) : BackgroundService
 {
+    private const string BeatKind = "beat";
+
     private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(3);
 
-    // Written by the subscription, whose messages come one at a time, and by the loop below after a silence.
+    // Of the subscription alone, whose messages come one at a time.
     private long _sequence = -1;
     private long _lastHeard = time.GetTimestamp();
-    private int _silent;
+
+    // Of the loop below alone.
+    private long _lastDoubt = time.GetTimestamp();
 
     public event Action<UserId, long>? SessionChanged;
 
@@ -41,22 +44,15 @@ internal sealed partial class ChangeFeed(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         connection.Connected += OnMissed;
+        (await connection.ListenAsync(keys.Changes).WaitAsync(stoppingToken)).OnMessage(message => Hear(message.Message.ToString()));
         using var timer = new PeriodicTimer(Beat, time);
-        var subscribed = false;
         do
         {
             try
             {
-                if (!subscribed)
-                {
-                    await SubscribeAsync(stoppingToken);
-                    subscribed = true;
-                    OnMissed();
-                }
-
                 await LookAsync(stoppingToken);
             }
-            catch (Exception exception) when (exception is SessionMapUnavailableException or RedisException or TimeoutException)
+            catch (SessionMapUnavailableException exception)
             {
                 Log.FeedUnreachable(logger, exception.Message);
             }
@@ -64,19 +60,14 @@ internal sealed partial class ChangeFeed(
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    private async Task SubscribeAsync(CancellationToken cancellationToken)
-    {
-        await connection.MultiplexerAsync.WaitAsync(cancellationToken);
-        var queue = await connection.Subscriber.SubscribeAsync(keys.Changes).WaitAsync(cancellationToken);
-        queue.OnMessage(message => Hear(message.Message.ToString()));
-    }
-
     /// <summary>Repeats the sequence when nobody else did: a replica that heard a message within the last second stays quiet.</summary>
     private async Task LookAsync(CancellationToken cancellationToken)
     {
         var silence = time.GetElapsedTime(Volatile.Read(ref _lastHeard));
-        if (silence > LongestSilence && Interlocked.Exchange(ref _silent, 1) == 0)
+        // Again and again while it lasts: what is read in a silence may change unheard like what was read before it.
+        if (silence > LongestSilence && time.GetElapsedTime(_lastDoubt) > LongestSilence)
         {
+            _lastDoubt = time.GetTimestamp();
             OnMissed();
         }
 
@@ -97,12 +88,14 @@ internal sealed partial class ChangeFeed(
             return;
         }
 
+        // A replica whose peers beat, and whose routes are all warm, hears of Redis by this alone.
+        connection.Touch();
         Volatile.Write(ref _lastHeard, time.GetTimestamp());
-        Volatile.Write(ref _silent, 0);
-        var expected = Volatile.Read(ref _sequence);
-        Volatile.Write(ref _sequence, sequence);
-        var isBeat = parts[1] == "beat";
-        if (expected >= 0 && sequence != (isBeat ? expected : expected + 1))
+        var isFirst = _sequence < 0;
+        var expected = parts[1] == BeatKind ? _sequence : _sequence + 1;
+        _sequence = sequence;
+        // The first message says that the subscription stands; what happened until now went by unheard.
+        if (isFirst || sequence != expected)
         {
             OnMissed();
         }

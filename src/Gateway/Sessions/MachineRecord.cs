@@ -6,6 +6,10 @@ namespace Gateway.Sessions;
 /// <summary>What the replicas share about one machine. Never changed in place; every write is a compare-and-set on <see cref="Epoch"/>.</summary>
 internal sealed record MachineRecord
 {
+    /// <summary>The number of the format it was written in; kept as it was read. Settable, because generated JSON code gives an init property that is not in the text its type's default.</summary>
+    [JsonPropertyName("v")]
+    public int Format { get; set; } = 1;
+
     [JsonPropertyName("machine")]
     public required MachineId Machine { get; init; }
 

@@ -29,6 +29,9 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
 
     public event Action<MachineRecord>? MachineWritten;
 
+    /// <summary>A removal by this replica, with the removal's epoch.</summary>
+    public event Action<UserId, long>? SessionRemoved;
+
     public async Task<Session?> FindSessionAsync(UserId user, CancellationToken cancellationToken)
     {
         var (epoch, body) = await ReadAsync(_keys.Session(user), cancellationToken);
@@ -90,7 +93,13 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
             [_keys.Session(session.User), _keys.Sequence, _keys.Users],
             [Text(session.Epoch), SessionKind, session.User.Value, _keys.Changes.ToString()],
             cancellationToken);
-        return (long)answer == 1;
+        if (answer.Resp2Type == ResultType.Integer)
+        {
+            return false;
+        }
+
+        SessionRemoved?.Invoke(session.User, long.Parse((string)answer!, CultureInfo.InvariantCulture));
+        return true;
     }
 
     public Task<MachineRecord?> WaitForChangeAsync(MachineId machine, long pastEpoch, TimeSpan atMost, CancellationToken cancellationToken) =>

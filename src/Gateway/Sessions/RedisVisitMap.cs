@@ -5,7 +5,7 @@ using StackExchange.Redis;
 namespace Gateway.Sessions;
 
 /// <summary>The visit map in Redis: sorted sets by time, so that what is due is found without looking at the rest.</summary>
-internal sealed class RedisVisitMap(RedisConnection connection, MapCalls calls, MapKeys keys, TimeProvider time) : IVisitMap
+internal sealed class RedisVisitMap(RedisConnection connection, MapCalls calls, MapKeys keys) : IVisitMap
 {
     private static readonly TimeSpan ConsentKept = TimeSpan.FromMinutes(2);
 
@@ -61,7 +61,7 @@ internal sealed class RedisVisitMap(RedisConnection connection, MapCalls calls, 
         calls.CallAsync(database => database.PublishAsync(keys.ConsentsAsked, $"{epoch.ToString(CultureInfo.InvariantCulture)}|{machine.Value}"), cancellationToken);
 
     /// <summary>Subscribes as soon as there is a connection; the client subscribes again by itself after each reconnect.</summary>
-    public void OnConsentAsked(Func<MachineId, long, Task> answer) => _ = SubscribeAsync(answer);
+    public void OnConsentAsked(Func<MachineId, long, Task> answer) => _ = ListenAsync(answer);
 
     public Task ConsentAsync(MachineId machine, long epoch, string replica, CancellationToken cancellationToken) =>
         calls.ScriptAsync(SessionScripts.Consent, [keys.Consents(machine, epoch)], [replica, (long)ConsentKept.TotalSeconds], cancellationToken);
@@ -75,27 +75,8 @@ internal sealed class RedisVisitMap(RedisConnection connection, MapCalls calls, 
     public async Task<bool> HoldDutyAsync(string duty, string replica, TimeSpan lease, CancellationToken cancellationToken) =>
         (long)await calls.ScriptAsync(SessionScripts.HoldDuty, [keys.Duty(duty)], [replica, (long)lease.TotalMilliseconds], cancellationToken) == 1;
 
-    private async Task SubscribeAsync(Func<MachineId, long, Task> answer)
-    {
-        while (true)
-        {
-            try
-            {
-                await connection.MultiplexerAsync;
-                var queue = await connection.Subscriber.SubscribeAsync(keys.ConsentsAsked);
-                queue.OnMessage(message => HearAsync(message.Message.ToString(), answer));
-                return;
-            }
-            catch (Exception exception) when (exception is RedisException or TimeoutException)
-            {
-                await Task.Delay(TimeSpan.FromSeconds(1), time);
-            }
-            catch (ObjectDisposedException)
-            {
-                return;
-            }
-        }
-    }
+    private async Task ListenAsync(Func<MachineId, long, Task> answer) =>
+        (await connection.ListenAsync(keys.ConsentsAsked)).OnMessage(message => HearAsync(message.Message.ToString(), answer));
 
     private static Task HearAsync(string message, Func<MachineId, long, Task> answer)
     {

@@ -31,6 +31,7 @@ internal sealed class RouteTable : IDisposable
         _feed.SessionChanged += OnSessionChanged;
         _feed.MachineChanged += OnMachineChanged;
         _feed.Missed += OnMissed;
+        _map.SessionRemoved += OnSessionChanged;
         _map.SessionWritten += Apply;
         _map.MachineWritten += Apply;
     }
@@ -71,6 +72,7 @@ internal sealed class RouteTable : IDisposable
         _feed.SessionChanged -= OnSessionChanged;
         _feed.MachineChanged -= OnMachineChanged;
         _feed.Missed -= OnMissed;
+        _map.SessionRemoved -= OnSessionChanged;
         _map.SessionWritten -= Apply;
         _map.MachineWritten -= Apply;
     }

@@ -6,6 +6,10 @@ namespace Gateway.Sessions;
 /// <summary>The user's entry in the session map: which app, machine and volume are theirs. Never changed in place; every write is a compare-and-set on <see cref="Epoch"/>.</summary>
 internal sealed record Session
 {
+    /// <summary>The number of the format it was written in; kept as it was read. Settable, because generated JSON code gives an init property that is not in the text its type's default.</summary>
+    [JsonPropertyName("v")]
+    public int Format { get; set; } = 1;
+
     [JsonPropertyName("user")]
     public required UserId User { get; init; }
 

@@ -32,16 +32,19 @@ internal static class SessionScripts
         return {1, epoch}
         """;
 
-    /// <summary>KEYS: record, sequence, index. ARGV: epoch expected, kind, id, channel. Answers 1 when it removed the record.</summary>
+    /// <summary>KEYS: record, sequence, index. ARGV: epoch expected, kind, id, channel. Answers the removal's epoch as text, or 0.</summary>
     public const string Remove = """
-        if redis.call('HGET', KEYS[1], 'e') ~= ARGV[1] then
+        local current = redis.call('HGET', KEYS[1], 'e')
+        if current ~= ARGV[1] then
           return 0
         end
+        local time = redis.call('TIME')
+        local epoch = string.format('%.0f', math.max(tonumber(current) + 1, tonumber(time[1]) * 1000000 + tonumber(time[2])))
         redis.call('DEL', KEYS[1])
         redis.call('ZREM', KEYS[3], ARGV[3])
         local sequence = string.format('%.0f', redis.call('INCR', KEYS[2]))
-        redis.call('PUBLISH', ARGV[4], sequence .. '|' .. ARGV[2] .. '|0|' .. ARGV[3])
-        return 1
+        redis.call('PUBLISH', ARGV[4], sequence .. '|' .. ARGV[2] .. '|' .. epoch .. '|' .. ARGV[3])
+        return epoch
         """;
 
     /// <summary>KEYS: generation. ARGV: name for a new one. Answers {id, listed}.</summary>

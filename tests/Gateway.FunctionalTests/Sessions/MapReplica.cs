@@ -22,6 +22,9 @@ internal sealed class MapReplica : IAsyncDisposable
 
     public RedisConnection Connection => _host.Services.GetRequiredService<RedisConnection>();
 
+    /// <summary>A background service that fails ends the whole process.</summary>
+    public bool IsStopping => _host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested;
+
     public static async Task<MapReplica> StartAsync(string url, string prefix, params (string Key, string Value)[] settings)
     {
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
