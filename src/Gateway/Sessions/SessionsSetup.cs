@@ -12,6 +12,7 @@ internal static class SessionsSetup
             .ValidateOnStart();
         services.AddSingleton<IValidateOptions<SessionsOptions>, SessionsOptionsValidation>();
         services.AddSingleton(static provider => Connect(provider));
+        services.AddHostedService<EvictionCheck>();
         services.AddSingleton(static provider => new MapKeys(provider.GetRequiredService<IOptions<SessionsOptions>>().Value.KeyPrefix));
         services.AddSingleton(Replica.New());
         services.AddSingleton<SessionsMetrics>();

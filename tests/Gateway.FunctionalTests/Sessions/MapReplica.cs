@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+using Gateway.FunctionalTests.Identity;
 using Gateway.Redis;
 using Gateway.Sessions;
 using Microsoft.Extensions.Configuration;
@@ -12,7 +14,10 @@ internal sealed class MapReplica : IAsyncDisposable
 {
     private readonly IHost _host;
 
-    private MapReplica(IHost host) => _host = host;
+    private MapReplica(IHost host, ConcurrentQueue<string> log) => (_host, Log) = (host, log);
+
+    /// <summary>What it logged, a line each.</summary>
+    public ConcurrentQueue<string> Log { get; }
 
     public RedisSessionMap Map => _host.Services.GetRequiredService<RedisSessionMap>();
 
@@ -27,16 +32,18 @@ internal sealed class MapReplica : IAsyncDisposable
 
     public static async Task<MapReplica> StartAsync(string url, string prefix, params (string Key, string Value)[] settings)
     {
+        var log = new ConcurrentQueue<string>();
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?> { ["REDIS_URL"] = url, ["Sessions:KeyPrefix"] = prefix });
         builder.Configuration.AddInMemoryCollection(settings.Select(setting => new KeyValuePair<string, string?>(setting.Key, setting.Value)));
         builder.Services.AddLogging(static logging => logging.ClearProviders());
+        builder.Services.AddSingleton<ILoggerProvider>(new KeptLog(log));
         builder.Services.AddMetrics();
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSessions();
         var host = builder.Build();
         await host.StartAsync().WaitAsync(Eventually.Limit);
-        return new MapReplica(host);
+        return new MapReplica(host, log);
     }
 
     public async ValueTask DisposeAsync()
