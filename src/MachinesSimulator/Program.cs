@@ -1,5 +1,11 @@
 using MachinesSimulator;
 
+if (args.Contains(EchoProcess.Argument))
+{
+    await EchoProcess.RunAsync();
+    return;
+}
+
 var settings = new ConfigurationBuilder().AddEnvironmentVariables("SIMULATOR_").AddCommandLine(args).Build();
 var options = new SimulatorOptions
 {
