@@ -37,7 +37,8 @@ internal sealed class Simulator : IAsyncDisposable
         new VolumeEndpoints(cloud, options).Map(app, api);
         app.MapGet("/v1/apps/{app}", api.Of("app", static call => new JsonObject { ["id"] = call.App, ["name"] = call.App, ["status"] = "deployed", ["organization"] = new JsonObject { ["name"] = "personal", ["slug"] = "personal" } }));
         new FaultEndpoints(simulator).Map(app);
-        app.MapFallback(static context =>
+        // The pattern, because the default one leaves out paths that look like a file's.
+        app.MapFallback("{*path}", static context =>
         {
             context.Response.StatusCode = StatusCodes.Status404NotFound;
             return context.Response.WriteAsync("404 page not found\n");
