@@ -11,6 +11,7 @@ var options = new SimulatorOptions
 {
     Url = settings["Url"] ?? "http://127.0.0.1:4280",
     DataFolder = settings["DataFolder"],
+    Network = settings["Network"] ?? "127.77",
     Log = Console.WriteLine,
 };
 foreach (var image in settings.GetSection("Images").GetChildren())

@@ -271,6 +271,8 @@ internal sealed partial class SimulatedCloud : IAsyncDisposable
     {
         var restored = default(SimulatedMachine);
         restored = machine(NewFront(config, () => restored));
+        // A machine always has an event, and the last one says why it is down.
+        restored.Add("exit", "stopped", Now);
         _machines[restored.Id] = restored;
     }
 
