@@ -186,6 +186,11 @@ internal sealed class MachineEndpoints(SimulatedCloud cloud, SimulatorOptions op
         {
             var change = cloud.NextChange;
             var machine = Found(call);
+            if ((call.Query("version") ?? call.Query("instance_id")) is { Length: > 0 } version && version != machine.Version)
+            {
+                throw NotReached(states, "replaced");
+            }
+
             if (states.Any(state => Reached(machine.State, state)))
             {
                 return new JsonObject { ["ok"] = true, ["state"] = machine.State, ["event_id"] = machine.Events[0]["id"]!.DeepClone(), ["version"] = machine.Version };
@@ -199,13 +204,16 @@ internal sealed class MachineEndpoints(SimulatedCloud cloud, SimulatorOptions op
             var left = deadline - Now;
             if (left <= TimeSpan.Zero)
             {
-                throw new ApiError(408, $"deadline_exceeded: machine failed to reach desired state, {string.Join(",", states)}, currently {machine.State}");
+                throw NotReached(states, machine.State);
             }
 
             await Task.WhenAny(change, Task.Delay(left, options.Time, call.Context.RequestAborted));
             call.Context.RequestAborted.ThrowIfCancellationRequested();
         }
     }
+
+    private static ApiError NotReached(string[] states, string state) =>
+        new(408, $"deadline_exceeded: machine failed to reach desired state, {string.Join(",", states)}, currently {state}");
 
     private static bool Reached(string state, string wanted) =>
         state == wanted || (wanted == "settled" && (state is "started" or "stopped" or "suspended" or "failed"));
