@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.Json.Nodes;
 using MachinesSimulator;
 using Xunit;
 using static Gateway.FunctionalTests.Simulating.MachineCallsTests;
@@ -74,7 +75,7 @@ public sealed class StateTests
     public async Task AStartOfACreatedMachine_IsRefused()
     {
         await using var stage = await SimulatorStage.StartAsync(static options => options.Delays.Create = Long);
-        var (_, created) = await stage.SendAsync(HttpMethod.Post, MachinesOf(App), new System.Text.Json.Nodes.JsonObject { ["name"] = "one", ["config"] = Config() });
+        var (_, created) = await stage.SendAsync(HttpMethod.Post, MachinesOf(App), new JsonObject { ["name"] = "one", ["config"] = Config() });
 
         var (status, body) = await stage.DoAsync(created["id"]!.GetValue<string>(), "start");
 
@@ -90,6 +91,23 @@ public sealed class StateTests
         var (status, body) = await stage.SendAsync(HttpMethod.Get, $"{MachinesOf(App)}/{id}/wait?state=started&timeout=1");
 
         Assert.Equal((HttpStatusCode.RequestTimeout, "deadline_exceeded: machine failed to reach desired state, started, currently stopped"), (status, Error(body)));
+    }
+
+    [Theory]
+    [InlineData("version")]
+    [InlineData("instance_id")]
+    public async Task AWaitForAnEarlierVersion_SaysThatItWasReplaced(string name)
+    {
+        await using var stage = await SimulatorStage.StartAsync();
+        var id = await stage.CreateAsync("one");
+        var version = stage.Machine(id).Version;
+        var path = $"{MachinesOf(App)}/{id}/wait?state=stopped&timeout=60&{name}=";
+        Assert.Equal(HttpStatusCode.OK, (await stage.SendAsync(HttpMethod.Get, path + version)).Status);
+
+        await stage.SendAsync(HttpMethod.Post, $"{MachinesOf(App)}/{id}", new JsonObject { ["config"] = Config() });
+        var (status, body) = await stage.SendAsync(HttpMethod.Get, path + version);
+
+        Assert.Equal((HttpStatusCode.RequestTimeout, "deadline_exceeded: machine failed to reach desired state, stopped, currently replaced"), (status, Error(body)));
     }
 
     [Theory]
@@ -113,7 +131,7 @@ public sealed class StateTests
     public async Task AWaitBegunBeforeTheStart_EndsWithIt(string states)
     {
         await using var stage = await SimulatorStage.StartAsync(static options => options.Delays.Create = TimeSpan.FromMilliseconds(200));
-        var (_, created) = await stage.SendAsync(HttpMethod.Post, MachinesOf(App), new System.Text.Json.Nodes.JsonObject { ["name"] = "one", ["config"] = Config() });
+        var (_, created) = await stage.SendAsync(HttpMethod.Post, MachinesOf(App), new JsonObject { ["name"] = "one", ["config"] = Config() });
 
         var (status, body) = await stage.SendAsync(HttpMethod.Get, $"{MachinesOf(App)}/{created["id"]}/wait?{states}&timeout=60");
 
