@@ -38,7 +38,7 @@ internal sealed record MachineRecord
     [JsonPropertyName("lease")]
     public RecordLease? Lease { get; init; }
 
-    /// <summary>The last failed wake; kept in <see cref="MachineRecordState.Failed"/> only.</summary>
+    /// <summary>The last failed wake. Outlives the next good answer, so that a machine that dies after each one is known; forgotten after a quiet time.</summary>
     [JsonPropertyName("failure")]
     public RecordFailure? Failure { get; init; }
 

@@ -22,6 +22,7 @@ internal sealed class MachineWaker(
     ILoggerFactory loggers)
 {
     private readonly ConcurrentDictionary<(MachineId Machine, bool Doubted), WakeInFlight> _inFlight = new();
+    private readonly WokenAlone _alone = new();
     private readonly ILogger _logger = loggers.CreateLogger<MachineWaker>();
 
     /// <summary>
@@ -78,7 +79,7 @@ internal sealed class MachineWaker(
                 return (flight, false);
             }
 
-            var mine = new WakeInFlight(map, machines, probe, replica, options.Value, time, _logger, request, doubted);
+            var mine = new WakeInFlight(map, machines, probe, replica, options.Value, time, _logger, request, doubted, _alone);
             if (_inFlight.TryAdd(key, mine))
             {
                 _ = RunAsync(key, mine, request.Cause);

@@ -18,12 +18,13 @@ internal sealed partial class WakeInFlight
     private readonly ILogger _logger;
     private readonly WakeRequest _request;
     private readonly long? _doubted;
+    private readonly WokenAlone _alone;
     private readonly DateTimeOffset _deadline;
 
     public WakeInFlight(
-        ISessionMap map, IMachines machines, IReadinessProbe probe, Replica replica, WakingOptions options, TimeProvider time, ILogger logger, WakeRequest request, long? doubted)
+        ISessionMap map, IMachines machines, IReadinessProbe probe, Replica replica, WakingOptions options, TimeProvider time, ILogger logger, WakeRequest request, long? doubted, WokenAlone alone)
     {
-        (_map, _machines, _probe, _replica, _options, _time, _logger, _request, _doubted) = (map, machines, probe, replica, options, time, logger, request, doubted);
+        (_map, _machines, _probe, _replica, _options, _time, _logger, _request, _doubted, _alone) = (map, machines, probe, replica, options, time, logger, request, doubted, alone);
         _deadline = time.GetUtcNow() + options.WakeLimit;
         Progress = new WakeProgress(time);
         Held = new HeldLine(time);
@@ -64,15 +65,24 @@ internal sealed partial class WakeInFlight
     {
         try
         {
-            if (_doubted is { } boot && await ResolveDoubtAsync(boot, cancellationToken) is { } resolved)
+            if (_doubted is { } boot)
             {
-                return resolved;
+                _alone.Forget(_request.Machine, boot);
+                if (await ResolveDoubtAsync(boot, cancellationToken) is { } resolved)
+                {
+                    return resolved;
+                }
             }
 
             return await WakeBySharedRecordAsync(cancellationToken);
         }
         catch (SessionMapUnavailableException)
         {
+            if (_alone.Find(_request.Machine) is { } woken)
+            {
+                return Awake(woken.Address, woken.Boot);
+            }
+
             Log.WakingAlone(_logger, _request.Machine.Value);
             return await WakeAloneAsync(cancellationToken);
         }
@@ -85,6 +95,7 @@ internal sealed partial class WakeInFlight
         {
             cancellationToken.ThrowIfCancellationRequested();
             var record = await _map.FindMachineAsync(_request.Machine, cancellationToken) ?? New();
+            _alone.Clear();
             switch (record.State)
             {
                 case MachineRecordState.Awake when record.Address is { } address:
@@ -108,7 +119,7 @@ internal sealed partial class WakeInFlight
             {
                 await using (claim)
                 {
-                    if (await WakeClaimedAsync(claim, cancellationToken) is { } outcome)
+                    if (await WakeClaimedAsync(claim, takesOver: record.State is MachineRecordState.Waking, cancellationToken) is { } outcome)
                     {
                         return outcome;
                     }
@@ -148,19 +159,20 @@ internal sealed partial class WakeInFlight
             State = MachineRecordState.Waking,
             Boot = takesOver ? record.Boot : record.Boot + 1,
             Address = null,
+            Failure = Remembered(record.Failure),
             ChangedAt = _time.GetUtcNow(),
         };
         return RecordClaim.TakeAsync(_map, next, _replica, _time, cancellationToken);
     }
 
     /// <summary>Null: the record was taken over meanwhile, and is to be looked at again.</summary>
-    private async Task<WakeOutcome?> WakeClaimedAsync(RecordClaim claim, CancellationToken cancellationToken)
+    private async Task<WakeOutcome?> WakeClaimedAsync(RecordClaim claim, bool takesOver, CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, claim.Lost);
         BootResult result;
         try
         {
-            result = await BootAsync(claim.Record.Boot, either.Token);
+            result = await BootAsync(claim.Record.Boot, lookFirst: takesOver, either.Token);
         }
         catch (OperationCanceledException) when (claim.Lost.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -195,6 +207,11 @@ internal sealed partial class WakeInFlight
             }
             catch (SessionMapUnavailableException)
             {
+                if (result.Address is { } unwritten)
+                {
+                    _alone.Remember(_request.Machine, unwritten, next.Boot);
+                }
+
                 break;
             }
         }
@@ -206,14 +223,16 @@ internal sealed partial class WakeInFlight
         }
 
         Log.WakeFailed(_logger, _request.Machine.Value, result.Refusal, next.Failure?.Times ?? 0);
-        return new WakeOutcome.Refused(result.Refusal, WakeRefusals.DetailOf(result.Refusal), next.Failure is { } failure ? failure.Until - _time.GetUtcNow() : OnePoll * 2);
+        var left = next.State is MachineRecordState.Failed && next.Failure is { } failure ? failure.Until - _time.GetUtcNow() : TimeSpan.Zero;
+        return new WakeOutcome.Refused(result.Refusal, WakeRefusals.DetailOf(result.Refusal), left > TimeSpan.Zero ? left : OnePoll * 2);
     }
 
     private MachineRecord NextRecord(MachineRecord record, BootResult result)
     {
         if (result.Address is { } address)
         {
-            return record with { State = MachineRecordState.Awake, Address = address, Region = result.Region ?? record.Region, Suspended = false, Failure = null };
+            // The last failure stays: a machine that dies after each good answer is a failing one, and only a longer life says otherwise.
+            return record with { State = MachineRecordState.Awake, Address = address, Region = result.Region ?? record.Region, Suspended = false };
         }
 
         return result.Refusal switch
@@ -221,17 +240,8 @@ internal sealed partial class WakeInFlight
             WakeRefusal.Gone => record with { State = MachineRecordState.Gone, Failure = null },
             // Nothing was learnt about the machine: the next request tries again.
             WakeRefusal.PlatformUnavailable or WakeRefusal.CapacityShort => record with { State = MachineRecordState.Asleep },
-            _ => record with { State = MachineRecordState.Failed, Failure = Failure(record.Failure, result.Refusal) },
+            _ => record with { State = MachineRecordState.Failed, Failure = Failure(record.Failure, result.Refusal, _options.FailurePause) },
         };
-    }
-
-    /// <summary>Each failure in a row is remembered twice as long as the one before: a machine that crashes is not started for ever.</summary>
-    private RecordFailure Failure(RecordFailure? former, WakeRefusal reason)
-    {
-        var times = (former?.Times ?? 0) + 1;
-        var pause = _options.FailurePause * Math.Pow(2, Math.Min(times - 1, 20));
-        var until = _time.GetUtcNow() + (pause < _options.LongestFailurePause ? pause : _options.LongestFailurePause);
-        return new RecordFailure(WakeRefusals.NameOf(reason), WakeRefusals.DetailOf(reason), times, until);
     }
 
     private WakeOutcome.Awake Awake(string address, long boot)

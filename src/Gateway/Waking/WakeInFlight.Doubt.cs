@@ -1,0 +1,106 @@
+using Gateway.Machines;
+using Gateway.Sessions;
+
+namespace Gateway.Waking;
+
+/// <summary>A belief that proved wrong, failures and what is remembered of them, and waking without the map.</summary>
+internal sealed partial class WakeInFlight
+{
+    /// <summary>A process that ends by itself sooner after its good answer belongs to a machine that does not work.</summary>
+    private static readonly TimeSpan ShortLife = TimeSpan.FromMinutes(1);
+
+    /// <summary>Null: nothing decides the doubt here, so the machine is woken as any other.</summary>
+    private async Task<WakeOutcome?> ResolveDoubtAsync(long boot, CancellationToken cancellationToken)
+    {
+        Progress.Reach(WakeStep.Checking);
+        var read = await _machines.GetAsync(_request.App, _request.Machine, cancellationToken);
+        var record = await _map.FindMachineAsync(_request.Machine, cancellationToken);
+        if (record is not { State: MachineRecordState.Awake, Address: { } address } || record.Boot != boot)
+        {
+            return null;
+        }
+
+        if (!read.IsOk && read.Failure.Kind is not MachinesFailureKind.NotFound)
+        {
+            return await ProbeDoubtedAsync(boot, address, WakeRefusal.PlatformUnavailable, cancellationToken);
+        }
+
+        // What the platform only remembers, or cannot name, disproves nothing: others may reach the machine.
+        if (read.Value is { HostUnreachable: true })
+        {
+            return await ProbeDoubtedAsync(boot, address, WakeRefusal.HostUnreachable, cancellationToken);
+        }
+
+        if (read.Value is { State: PlatformState.Started or PlatformState.Transient } running && running.PrivateAddress == address)
+        {
+            return await ProbeDoubtedAsync(boot, address, WakeRefusal.NeverHealthy, cancellationToken);
+        }
+
+        // Stopped behind our back, moved, or gone: what everybody believes is wrong, whoever finds out.
+        await _map.WriteAsync(Disproved(record, read.Value), cancellationToken);
+        return null;
+    }
+
+    private MachineRecord Disproved(MachineRecord record, Machine? machine)
+    {
+        var next = record with { Address = null, Lease = null, ChangedAt = _time.GetUtcNow() };
+        if (machine is null or { State: PlatformState.Destroyed })
+        {
+            return next with { State = MachineRecordState.Gone };
+        }
+
+        if (machine.State is PlatformState.Stopped or PlatformState.Failed
+            && CrashOf(machine, since: record.ChangedAt) is { } crash
+            && _time.GetUtcNow() - record.ChangedAt < ShortLife)
+        {
+            // Once is an accident, and somebody waits: the first time costs no pause.
+            var first = Remembered(record.Failure) is null;
+            return next with { State = MachineRecordState.Failed, Failure = Failure(Remembered(record.Failure), crash, first ? TimeSpan.Zero : _options.FailurePause) };
+        }
+
+        return next with { State = MachineRecordState.Asleep };
+    }
+
+    /// <summary>The machine runs, as far as anybody knows, and only this replica fails to reach it: it is tried for a while, and the shared belief stays.</summary>
+    private async Task<WakeOutcome> ProbeDoubtedAsync(long boot, string address, WakeRefusal otherwise, CancellationToken cancellationToken)
+    {
+        var outcome = await _probe.ProbeAsync(new ProbeTarget(_request.Machine, boot, address), LookEvery * 3, static () => { }, cancellationToken);
+        if (outcome is ProbeOutcome.Ready)
+        {
+            return Awake(address, boot);
+        }
+
+        Log.MachineUnreachable(_logger, _request.Machine.Value, boot);
+        return Refuse(otherwise);
+    }
+
+    /// <summary>
+    /// Without the session map a known machine is woken by this replica alone. Others may do the same: the platform answers the second start with "already
+    /// starting", which is success. The boot's number only has to be new; the map's own are counted from one.
+    /// </summary>
+    private async Task<WakeOutcome> WakeAloneAsync(CancellationToken cancellationToken)
+    {
+        var boot = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        var result = await BootAsync(boot, lookFirst: false, cancellationToken);
+        if (result.Address is not { } address)
+        {
+            return Refuse(result.Refusal);
+        }
+
+        _alone.Remember(_request.Machine, address, boot);
+        return Awake(address, boot);
+    }
+
+    /// <summary>A failure that was followed by quiet says nothing about the next one.</summary>
+    private RecordFailure? Remembered(RecordFailure? failure) =>
+        failure is not null && failure.Until + _options.LongestFailurePause > _time.GetUtcNow() ? failure : null;
+
+    /// <summary>Each failure in a row is remembered twice as long as the one before: a machine that crashes is not started for ever.</summary>
+    private RecordFailure Failure(RecordFailure? former, WakeRefusal reason, TimeSpan firstPause)
+    {
+        var times = (former?.Times ?? 0) + 1;
+        var pause = firstPause * Math.Pow(2, Math.Min(times - 1, 20));
+        var until = _time.GetUtcNow() + (pause < _options.LongestFailurePause ? pause : _options.LongestFailurePause);
+        return new RecordFailure(WakeRefusals.NameOf(reason), WakeRefusals.DetailOf(reason), times, until);
+    }
+}
