@@ -17,6 +17,12 @@ internal sealed class WorkspaceProbe(WorkspaceConnections connections, IOptions<
     /// <summary>How long one answer may take. A port that accepts and says nothing is no workspace yet.</summary>
     private static readonly TimeSpan OneAnswer = TimeSpan.FromSeconds(1);
 
+    /// <summary>
+    /// How long one race of connects may take. Short, because the answer's limit can only begin where the race's ends: what is taken and not answered is
+    /// given up after both. The next race follows within a step of its grid.
+    /// </summary>
+    private static readonly TimeSpan OneRace = TimeSpan.FromSeconds(1);
+
     public async Task<ProbeOutcome> ProbeAsync(ProbeTarget target, TimeSpan limit, Action connected, CancellationToken cancellationToken)
     {
         var authority = connections.Authority(new Destination(target.Machine, target.Boot, target.Address));
@@ -32,7 +38,7 @@ internal sealed class WorkspaceProbe(WorkspaceConnections connections, IOptions<
                 return outcome;
             }
 
-            var status = await AskAsync(uri, left, cancellationToken);
+            var status = await AskAsync(uri, left < OneRace ? left : OneRace, cancellationToken);
             if (status is { } answered)
             {
                 if (outcome is ProbeOutcome.Silent)
@@ -57,11 +63,11 @@ internal sealed class WorkspaceProbe(WorkspaceConnections connections, IOptions<
     }
 
     /// <summary>Null: no answer came.</summary>
-    private async Task<HttpStatusCode?> AskAsync(Uri uri, TimeSpan limit, CancellationToken cancellationToken)
+    private async Task<HttpStatusCode?> AskAsync(Uri uri, TimeSpan race, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, uri) { Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
-        request.Options.Set(WorkspaceConnections.ConnectUntil, limit);
-        using var bound = new CancellationTokenSource(limit + OneAnswer, time);
+        request.Options.Set(WorkspaceConnections.ConnectUntil, race);
+        using var bound = new CancellationTokenSource(race + OneAnswer, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(bound.Token, cancellationToken);
         try
         {
