@@ -83,6 +83,7 @@ internal static class GatewaySetup
     {
         var visits = app.Services.GetRequiredService<Visits>();
         app.Services.GetRequiredService<RouteTable>().InUse = machine => visits.Of(machine) is { Open: > 0 };
+        app.Services.GetRequiredService<MachineWaker>().Woken = visits.Begin;
         var signIns = app.Services.GetRequiredService<SignIns>();
         app.Services.GetRequiredService<ChangeFeed>().Missed += signIns.Unverify;
         var ahead = app.Services.GetRequiredService<WakesAhead>();

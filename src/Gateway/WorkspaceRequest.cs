@@ -17,6 +17,7 @@ internal sealed class WorkspaceRequest(
     WorkspaceProvisioner provisioner,
     Visits visits,
     MachineWaker waker,
+    BackgroundWakes background,
     WorkspaceForwarder forwarder,
     Shutdown shutdown,
     IOptions<WakingOptions> options,
@@ -43,7 +44,7 @@ internal sealed class WorkspaceRequest(
         try
         {
             // Where
-            var hold = new Hold(context.Request, options.Value.HoldLimit, time);
+            var hold = new Hold(context.Request, options.Value, time);
             var lookup = await routes.FindAsync(user, context.RequestAborted);
             return lookup switch
             {
@@ -70,9 +71,8 @@ internal sealed class WorkspaceRequest(
     private async Task<Refusal?> VisitAsync(HttpContext context, UserId user, Session session, MachineId machine, MachineRecord? record, Hold hold)
     {
         // Opened before the wake, so that no idle stop takes the machine from under this request; closed when all of it has ended.
-        var intent = Intent.Of(context.Request);
-        using var visit = visits.Open(machine, intent.IsSocket, intent.CountsAsUse);
-        var wake = new WakeRequest(session.App, machine, user, intent.Cause);
+        var intent = Intent.Of(context, options.Value.MonitorPaths);
+        using var visit = visits.Open(machine, intent.IsSocket, intent.CountsAsUse, intent.DataCounts);
         var doubted = default(long?);
 
         for (var forwards = 1; forwards <= MostForwards; forwards++)
@@ -80,6 +80,12 @@ internal sealed class WorkspaceRequest(
             // Awake?
             if (visit.GateIsClosed || doubted is not null || record is not { State: MachineRecordState.Awake, Address: not null })
             {
+                var asked = new WakeRequest(session.App, machine, user, intent.Cause);
+                if (await background.PermitAsync(asked, intent.Right, record, context.RequestAborted) is not { } wake)
+                {
+                    return Outcomes.Of(background.Refused(user));
+                }
+
                 var outcome = doubted is { } boot
                     ? await waker.DoubtAsync(wake, boot, hold.Left, context.RequestAborted)
                     : await waker.EnsureAwakeAsync(wake, hold.Left, context.RequestAborted);
@@ -95,15 +101,18 @@ internal sealed class WorkspaceRequest(
 
                 var awake = (WakeOutcome.Awake)outcome;
                 visit.OpenGate();
+                background.Unused(wake, awake);
                 hold.Report(context.Response, awake);
-                record = new MachineRecord { Machine = machine, App = session.App, State = MachineRecordState.Awake, Address = awake.Address, Boot = awake.Boot };
+                record = new MachineRecord { Machine = machine, App = session.App, State = MachineRecordState.Awake, Address = awake.Address, Boot = awake.Boot, Charge = routes.Believed(machine)?.Charge };
             }
 
             // Forward
+            background.Settle(record, intent.Right is WakeRight.Freely);
             var destination = new Destination(machine, record.Boot, record.Address);
             var forwarded = await forwarder.ForwardAsync(context, destination, user, visit.Traffic, shutdown.Token);
             if (forwarded is not ForwardOutcome.NeverReached)
             {
+                background.Settle(record, intent.IsSocket && visit.Traffic.ClientSpoke);
                 return context.Response.HasStarted ? null : Outcomes.Of(forwarded);
             }
 

@@ -42,6 +42,10 @@ internal sealed record MachineRecord
     [JsonPropertyName("failure")]
     public RecordFailure? Failure { get; init; }
 
+    /// <summary>What a user's budget of background wakes was charged with for the present boot; null: somebody meant it.</summary>
+    [JsonPropertyName("charge")]
+    public WakeCharge? Charge { get; init; }
+
     /// <summary>When it came into its present state.</summary>
     [JsonPropertyName("changed_at")]
     public DateTimeOffset ChangedAt { get; init; }
@@ -54,6 +58,11 @@ internal sealed record MachineRecord
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Rest { get; set; }
 }
+
+/// <summary>One wake that nobody is known to have meant, on a user's budget until somebody shows up.</summary>
+internal sealed record WakeCharge(
+    [property: JsonPropertyName("user")] UserId User,
+    [property: JsonPropertyName("at")] DateTimeOffset At);
 
 /// <summary>The states of design section 5. <see cref="Unknown"/>: a state of a newer version; leave it alone.</summary>
 internal enum MachineRecordState

@@ -25,6 +25,9 @@ internal sealed class MachineWaker(
     private readonly WokenAlone _alone = new();
     private readonly ILogger _logger = loggers.CreateLogger<MachineWaker>();
 
+    /// <summary>Called when this replica has brought a machine to awake. Set once, at start.</summary>
+    public Action<MachineId> Woken { get; set; } = static _ => { };
+
     /// <summary>
     /// Answers when the machine is awake, at the latest after <paramref name="hold"/>; the wake goes on after that. Throws only the cancellation of the
     /// caller's own token.
@@ -88,10 +91,15 @@ internal sealed class MachineWaker(
         }
     }
 
-    private async Task RunAsync((MachineId, bool) key, WakeInFlight flight, WakeCause cause)
+    private async Task RunAsync((MachineId Machine, bool Doubted) key, WakeInFlight flight, WakeCause cause)
     {
         var outcome = await flight.RunAsync();
         metrics.Ended(cause, outcome, flight.Progress.Elapsed);
+        if (flight.HasWoken)
+        {
+            Woken(key.Machine);
+        }
+
         // Before the waiting are let go, so that whoever asks again afterwards begins anew.
         _inFlight.TryRemove(new(key, flight));
         await flight.Held.ReleaseAsync(outcome);

@@ -35,6 +35,9 @@ internal sealed partial class WakeInFlight
     /// <summary>The requests that wait for it here.</summary>
     public HeldLine Held { get; }
 
+    /// <summary>This wake, and not another replica's, saw the machine come up.</summary>
+    public bool HasWoken => Progress.At(WakeStep.Starting) is not null && Progress.At(WakeStep.Ready) is not null;
+
     /// <summary>The wake's own span, which joiners link to.</summary>
     public ActivityContext Trace { get; private set; }
 
@@ -160,6 +163,7 @@ internal sealed partial class WakeInFlight
             Boot = takesOver ? record.Boot : record.Boot + 1,
             Address = null,
             Failure = Remembered(record.Failure),
+            Charge = _request.Charge,
             ChangedAt = _time.GetUtcNow(),
         };
         return RecordClaim.TakeAsync(_map, next, _replica, _time, cancellationToken);

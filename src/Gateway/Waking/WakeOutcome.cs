@@ -1,3 +1,5 @@
+using Gateway.Sessions;
+
 namespace Gateway.Waking;
 
 /// <summary>What made somebody want the machine awake.</summary>
@@ -12,7 +14,11 @@ internal enum WakeCause
 }
 
 /// <summary>A machine to be brought to awake, and for whom.</summary>
-internal sealed record WakeRequest(string App, MachineId Machine, UserId? User, WakeCause Cause);
+internal sealed record WakeRequest(string App, MachineId Machine, UserId? User, WakeCause Cause)
+{
+    /// <summary>The wake that a user's budget was charged with for this; null: somebody meant it.</summary>
+    public WakeCharge? Charge { get; init; }
+}
 
 /// <summary>What waiting for a wake came to.</summary>
 internal abstract record WakeOutcome
@@ -73,6 +79,9 @@ internal enum WakeRefusal
 
     /// <summary>It is being updated.</summary>
     Updating,
+
+    /// <summary>It sleeps, and nobody is known to be waiting for it.</summary>
+    Asleep,
 }
 
 /// <summary>Where the time of a wake went. Zero for what did not happen.</summary>
@@ -104,6 +113,7 @@ internal static class WakeRefusals
         [WakeRefusal.HoldLimit] = ("hold_limit", "Your workspace is still starting. It goes on; please ask again."),
         [WakeRefusal.TooManyHeld] = ("too_many_held", "Too many requests wait for this workspace already."),
         [WakeRefusal.MapUnavailable] = ("map_unavailable", "Where your workspace is cannot be looked up right now."),
+        [WakeRefusal.Asleep] = ("asleep", "Your workspace sleeps. A page in the background may wake it only so often; open the page, or send a request that changes something, and it wakes."),
         [WakeRefusal.Updating] = ("updating", "Your workspace is being updated; it will be there in a moment."),
     };
 

@@ -12,6 +12,7 @@ internal static class WakingSetup
         services.AddSingleton(static provider => new HeldRequests(provider.GetRequiredService<IOptions<WakingOptions>>().Value));
         services.AddSingleton<WakingMetrics>();
         services.AddSingleton<MachineWaker>();
+        services.AddSingleton<BackgroundWakes>();
         return services;
     }
 }
