@@ -2,6 +2,7 @@ using System.Net;
 using Gateway.Identity;
 using Gateway.Idling;
 using Gateway.Operations;
+using Gateway.Provisioning;
 using Gateway.Proxying;
 using Gateway.Proxying.Sockets;
 using Gateway.Redis;
@@ -32,6 +33,8 @@ internal static class GatewaySetup
     public static IServiceCollection AddWorkspaceRequests(this IServiceCollection services)
     {
         services.AddSingleton<WorkspaceRequest>();
+        services.AddSingleton<WorkspaceProgress>();
+        services.AddSingleton<WorkspaceEvents>();
         services.AddSingleton<Shutdown>();
         services.AddHostedService(static provider => provider.GetRequiredService<Shutdown>());
         services.AddSingleton<IReadinessProbe, WorkspaceProbe>();
@@ -89,6 +92,7 @@ internal static class GatewaySetup
         var ahead = app.Services.GetRequiredService<WakesAhead>();
         app.Services.GetRequiredService<IdentityEvents>().SignedIn = ahead.Wake;
 
+        WorkspaceEvents.Map(app);
         var request = app.Services.GetRequiredService<WorkspaceRequest>();
         app.Map("/{**path}", request.HandleAsync).RequireAuthorization(IdentityPolicies.Workspace);
     }
@@ -113,12 +117,30 @@ internal sealed class MachineSockets(OpenSockets sockets) : ISocketsOfMachine
 /// Wakes a machine before anybody asks for it: at sign-in, so that it boots while the browser is on its way back, and for an operator. A visit is open
 /// meanwhile, so that idling knows of the machine from its first moment.
 /// </summary>
-internal sealed class WakesAhead(RouteTable routes, MachineWaker waker, Visits visits, IOptions<WakingOptions> options, IHostApplicationLifetime lifetime)
+internal sealed class WakesAhead(RouteTable routes, WorkspaceProvisioner provisioner, MachineWaker waker, Visits visits, IOptions<WakingOptions> options, IHostApplicationLifetime lifetime)
 {
     /// <summary>Returns at once; a user without a machine gets theirs at the first request.</summary>
     public void Wake(UserId user) => _ = WakeAsync(user);
 
     public void Wake(Session session, WakeCause cause) => _ = WakeAsync(session, cause);
+
+    /// <summary>The user's workspace is being made, and whoever asked for it is not held any longer: it is woken all the same when it is there.</summary>
+    public void WakeOnceMade(UserId user) => _ = WakeOnceMadeAsync(user);
+
+    private async Task WakeOnceMadeAsync(UserId user)
+    {
+        try
+        {
+            if (await provisioner.EnsureAssignedAsync(user, options.Value.WakeLimit, lifetime.ApplicationStopping) is ProvisionOutcome.Assigned { Session: var session })
+            {
+                await WakeAsync(session, WakeCause.Navigation);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The gateway is leaving.
+        }
+    }
 
     private async Task WakeAsync(UserId user)
     {

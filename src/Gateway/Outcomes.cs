@@ -51,6 +51,9 @@ internal static class Outcomes
             StatusCodes.Status502BadGateway, "broken-answer", "Your workspace broke off", "It closed the connection before it answered. Whether it carried the request out is not known.") { GatewayState = "awake" },
     };
 
+    /// <summary>Only the hold is over; the wake, or the making, goes on.</summary>
+    public static bool IsOnItsWay(Refusal refusal) => refusal.Type is "still-waking" or "still-provisioning";
+
     /// <summary>The target means one thing as written and another when normalised.</summary>
     public static readonly Refusal DisputedPath = new(
         StatusCodes.Status400BadRequest, "disputed-path", "The path is ambiguous", "Its dot segments or encoded characters lead to the gateway's own paths when they are resolved. Write the path plainly.");

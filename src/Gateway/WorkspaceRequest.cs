@@ -19,6 +19,8 @@ internal sealed class WorkspaceRequest(
     MachineWaker waker,
     BackgroundWakes background,
     WorkspaceForwarder forwarder,
+    WorkspaceProgress progress,
+    WakesAhead ahead,
     Shutdown shutdown,
     IOptions<WakingOptions> options,
     TimeProvider time)
@@ -30,7 +32,7 @@ internal sealed class WorkspaceRequest(
     {
         if (await AnswerAsync(context) is { } refusal && !context.RequestAborted.IsCancellationRequested)
         {
-            await RefusalResponse.WriteAsync(context, refusal);
+            await RefusalResponse.WriteAsync(context, Outcomes.IsOnItsWay(refusal) ? refusal with { Progress = await progress.ReadAsync(context.User.GetUserId(), context.RequestAborted) } : refusal);
         }
     }
 
@@ -60,13 +62,23 @@ internal sealed class WorkspaceRequest(
     }
 
     /// <summary>A user without a workspace gets one, and then their answer from it.</summary>
-    private async Task<Refusal?> ProvisionAsync(HttpContext context, UserId user, Hold hold) =>
-        await provisioner.EnsureAssignedAsync(user, hold.Left, context.RequestAborted) switch
+    private async Task<Refusal?> ProvisionAsync(HttpContext context, UserId user, Hold hold)
+    {
+        switch (await provisioner.EnsureAssignedAsync(user, hold.Left, context.RequestAborted))
         {
-            ProvisionOutcome.Assigned { Session: { Machine: { } machine } session } => await VisitAsync(context, user, session, machine, routes.Believed(machine), hold),
-            ProvisionOutcome.Refused refused => Outcomes.Of(refused),
-            _ => throw new InvalidOperationException("A session was assigned without a machine."),
-        };
+            case ProvisionOutcome.Assigned { Session: { Machine: { } machine } session }:
+                return await VisitAsync(context, user, session, machine, routes.Believed(machine), hold);
+            case ProvisionOutcome.Refused refused:
+                if (refused.Reason is ProvisionRefusal.HoldLimit)
+                {
+                    ahead.WakeOnceMade(user);
+                }
+
+                return Outcomes.Of(refused);
+            default:
+                throw new InvalidOperationException("A session was assigned without a machine.");
+        }
+    }
 
     private async Task<Refusal?> VisitAsync(HttpContext context, UserId user, Session session, MachineId machine, MachineRecord? record, Hold hold)
     {

@@ -38,6 +38,10 @@ internal sealed record MachineRecord
     [JsonPropertyName("lease")]
     public RecordLease? Lease { get; init; }
 
+    /// <summary>How far whoever has the lease says it is; renewed with the lease. A word of the waker's steps, for people only.</summary>
+    [JsonPropertyName("step")]
+    public string? Step { get; init; }
+
     /// <summary>The last failed wake. Outlives the next good answer, so that a machine that dies after each one is known; forgotten after a quiet time.</summary>
     [JsonPropertyName("failure")]
     public RecordFailure? Failure { get; init; }

@@ -16,6 +16,7 @@ internal sealed class MachineWaker(
     IReadinessProbe probe,
     Replica replica,
     HeldRequests held,
+    BootTimes times,
     WakingMetrics metrics,
     IOptions<WakingOptions> options,
     TimeProvider time,
@@ -82,7 +83,7 @@ internal sealed class MachineWaker(
                 return (flight, false);
             }
 
-            var mine = new WakeInFlight(map, machines, probe, replica, options.Value, time, _logger, request, doubted, _alone);
+            var mine = new WakeInFlight(map, machines, probe, replica, options.Value, time, _logger, request, doubted, _alone, times);
             if (_inFlight.TryAdd(key, mine))
             {
                 _ = RunAsync(key, mine, request.Cause);

@@ -19,12 +19,15 @@ internal sealed partial class WakeInFlight
     private readonly WakeRequest _request;
     private readonly long? _doubted;
     private readonly WokenAlone _alone;
+    private readonly BootTimes _times;
     private readonly DateTimeOffset _deadline;
+    private bool _resumes;
+    private BootKind? _kind;
 
     public WakeInFlight(
-        ISessionMap map, IMachines machines, IReadinessProbe probe, Replica replica, WakingOptions options, TimeProvider time, ILogger logger, WakeRequest request, long? doubted, WokenAlone alone)
+        ISessionMap map, IMachines machines, IReadinessProbe probe, Replica replica, WakingOptions options, TimeProvider time, ILogger logger, WakeRequest request, long? doubted, WokenAlone alone, BootTimes times)
     {
-        (_map, _machines, _probe, _replica, _options, _time, _logger, _request, _doubted, _alone) = (map, machines, probe, replica, options, time, logger, request, doubted, alone);
+        (_map, _machines, _probe, _replica, _options, _time, _logger, _request, _doubted, _alone, _times) = (map, machines, probe, replica, options, time, logger, request, doubted, alone, times);
         _deadline = time.GetUtcNow() + options.WakeLimit;
         Progress = new WakeProgress(time);
         Held = new HeldLine(time);
@@ -166,13 +169,14 @@ internal sealed partial class WakeInFlight
             Charge = _request.Charge,
             ChangedAt = _time.GetUtcNow(),
         };
-        return RecordClaim.TakeAsync(_map, next, _replica, _time, cancellationToken);
+        return RecordClaim.TakeAsync(_map, next, _replica, _time, cancellationToken, record => record with { Step = WakeSteps.NameOf(Progress.Current) });
     }
 
     /// <summary>Null: the record was taken over meanwhile, and is to be looked at again.</summary>
     private async Task<WakeOutcome?> WakeClaimedAsync(RecordClaim claim, bool takesOver, CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, claim.Lost);
+        _resumes = claim.Record.Suspended;
         BootResult result;
         try
         {
@@ -251,7 +255,13 @@ internal sealed partial class WakeInFlight
     private WakeOutcome.Awake Awake(string address, long boot)
     {
         Progress.Reach(WakeStep.Ready);
-        return new WakeOutcome.Awake(address, boot, Timing(), Led: true);
+        var timing = Timing();
+        if (_kind is { } kind)
+        {
+            _times.Learn(kind, timing);
+        }
+
+        return new WakeOutcome.Awake(address, boot, timing, Led: true);
     }
 
     private WakeTiming Timing()
@@ -289,12 +299,4 @@ internal sealed partial class WakeInFlight
         [LoggerMessage(4006, LogLevel.Warning, "Machine {Machine} is started but could not be reached from here in boot {Boot}", EventName = "MachineUnreachable")]
         public static partial void MachineUnreachable(ILogger logger, string machine, long boot);
     }
-}
-
-/// <summary>What an attempt to boot came to: an address, or a reason.</summary>
-internal readonly record struct BootResult(string? Address, string? Region, WakeRefusal Refusal)
-{
-    public static BootResult Ready(string address, string region) => new(address, region, default);
-
-    public static BootResult Failed(WakeRefusal refusal) => new(null, null, refusal);
 }

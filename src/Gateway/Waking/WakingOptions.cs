@@ -34,6 +34,9 @@ internal sealed class WakingOptions
     /// <summary>How many good answers in a row make a machine ready.</summary>
     public int HealthyAnswers { get; set; } = 1;
 
+    /// <summary>A path that must also take a WebSocket before a machine is ready, such as <c>/terminal</c>. Empty: none.</summary>
+    public string SocketPath { get; set; } = "";
+
     /// <summary>How many wakes an hour a user's pages may cause by themselves, with nobody showing up until the next sleep. 0: none.</summary>
     public int BackgroundWakesPerHour { get; set; } = 2;
 
@@ -62,6 +65,7 @@ internal sealed class WakingOptionsValidation : IValidateOptions<WakingOptions>
         Check(options.HealthPath.StartsWith('/'), "Waking:HealthPath must begin with a slash, such as /api/health.");
         Check(options.HealthStatus is >= 100 and <= 599, "Waking:HealthStatus must be an HTTP status, such as 200.");
         Check(options.HealthyAnswers is >= 1 and <= 100, "Waking:HealthyAnswers must be between 1 and 100.");
+        Check(options.SocketPath.Length == 0 || options.SocketPath.StartsWith('/'), "Waking:SocketPath must be empty or begin with a slash, such as /terminal.");
         Check(options.BackgroundWakesPerHour is >= 0 and <= 1000, "Waking:BackgroundWakesPerHour must be between 0 and 1000.");
         Check(Array.TrueForAll(options.MonitorPaths, static path => path.StartsWith('/')), "Waking:MonitorPaths: each must begin with a slash, such as /api/health.");
         Check(options.FailurePause > TimeSpan.Zero && options.FailurePause <= options.LongestFailurePause, "Waking:FailurePause must be positive and not longer than Waking:LongestFailurePause.");

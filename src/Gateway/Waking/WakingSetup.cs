@@ -10,6 +10,7 @@ internal static class WakingSetup
         services.AddOptions<WakingOptions>().BindConfiguration(WakingOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<WakingOptions>, WakingOptionsValidation>();
         services.AddSingleton(static provider => new HeldRequests(provider.GetRequiredService<IOptions<WakingOptions>>().Value));
+        services.AddSingleton<BootTimes>();
         services.AddSingleton<WakingMetrics>();
         services.AddSingleton<MachineWaker>();
         services.AddSingleton<BackgroundWakes>();

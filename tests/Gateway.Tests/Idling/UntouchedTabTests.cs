@@ -43,7 +43,7 @@ public sealed class UntouchedTabTests : IDisposable
         var (self, time, waking, idling) = (new Replica("one"), _world.Time, Options.Create(_waking), Options.Create(_idling));
         var held = new HeldRequests(_waking);
         _waker = new MachineWaker(
-            _view, _machines.For(replica), new SimulatedProbe(_machines, time), self, held, new WakingMetrics(meters, held), waking, time, NullLoggerFactory.Instance);
+            _view, _machines.For(replica), new SimulatedProbe(_machines, time), self, held, new BootTimes(), new WakingMetrics(meters, held), waking, time, NullLoggerFactory.Instance);
         _background = new BackgroundWakes(_view, _waker, waking, time);
         _visits = new Visits(time);
         _waker.Woken = _visits.Begin;
