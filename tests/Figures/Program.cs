@@ -3,6 +3,10 @@ using Figures;
 Figure[] all =
 [
     new("time-lost", TimeLost.TakeAsync),
+    new("many-held", ManyHeld.TakeAsync),
+    new("many-cold", ManyCold.TakeAsync),
+    new("leader-lost", LeaderLost.TakeAsync),
+    new("held-uploads", HeldUploads.TakeAsync),
 ];
 
 var unknown = args.Except(all.Select(static figure => figure.Name)).ToList();
