@@ -74,6 +74,7 @@ internal sealed class WorkspaceRequest(
         using var visit = visits.Open(machine, intent.IsSocket, intent.CountsAsUse);
         var wake = new WakeRequest(session.App, machine, user, intent.Cause);
         var doubted = default(long?);
+        var held = default(WakeOutcome.Awake);
 
         for (var forwards = 1; forwards <= MostForwards; forwards++)
         {
@@ -93,15 +94,16 @@ internal sealed class WorkspaceRequest(
                     return Outcomes.Of(refused);
                 }
 
-                var awake = (WakeOutcome.Awake)outcome;
+                held = (WakeOutcome.Awake)outcome;
                 visit.OpenGate();
-                hold.Report(context.Response, awake);
-                record = new MachineRecord { Machine = machine, App = session.App, State = MachineRecordState.Awake, Address = awake.Address, Boot = awake.Boot };
+                hold.Report(context.Response, held);
+                record = new MachineRecord { Machine = machine, App = session.App, State = MachineRecordState.Awake, Address = held.Address, Boot = held.Boot };
             }
 
             // Forward
             var destination = new Destination(machine, record.Boot, record.Address);
             var forwarded = await forwarder.ForwardAsync(context, destination, user, visit.Traffic, shutdown.Token);
+            held?.Answered();
             if (forwarded is not ForwardOutcome.NeverReached)
             {
                 return context.Response.HasStarted ? null : Outcomes.Of(forwarded);
