@@ -23,6 +23,7 @@ internal sealed class Hold(HttpRequest request, WakingOptions options, TimeProvi
         var timing = awake.Timing;
         response.OnStarting(() =>
         {
+            awake.Answered();
             response.Headers.Append("Server-Timing", string.Create(
                 CultureInfo.InvariantCulture,
                 $"hold;dur={Held.TotalMilliseconds:0.0}, map;dur={timing.Map.TotalMilliseconds:0.0}, claim;dur={timing.Claim.TotalMilliseconds:0.0}, start;dur={timing.Start.TotalMilliseconds:0.0}, boot;dur={timing.Boot.TotalMilliseconds:0.0}, probe;dur={timing.Probe.TotalMilliseconds:0.0}, {(awake.Led ? "led" : "joined")}"));

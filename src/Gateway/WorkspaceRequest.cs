@@ -86,6 +86,7 @@ internal sealed class WorkspaceRequest(
         var intent = Intent.Of(context, options.Value.MonitorPaths);
         using var visit = visits.Open(machine, intent.IsSocket, intent.CountsAsUse, intent.DataCounts);
         var doubted = default(long?);
+        var held = default(WakeOutcome.Awake);
 
         for (var forwards = 1; forwards <= MostForwards; forwards++)
         {
@@ -111,17 +112,18 @@ internal sealed class WorkspaceRequest(
                     return Outcomes.Of(refused);
                 }
 
-                var awake = (WakeOutcome.Awake)outcome;
+                held = (WakeOutcome.Awake)outcome;
                 visit.OpenGate();
-                background.Unused(wake, awake);
-                hold.Report(context.Response, awake);
-                record = new MachineRecord { Machine = machine, App = session.App, State = MachineRecordState.Awake, Address = awake.Address, Boot = awake.Boot, Charge = routes.Believed(machine)?.Charge };
+                background.Unused(wake, held);
+                hold.Report(context.Response, held);
+                record = new MachineRecord { Machine = machine, App = session.App, State = MachineRecordState.Awake, Address = held.Address, Boot = held.Boot, Charge = routes.Believed(machine)?.Charge };
             }
 
             // Forward
             background.Settle(record, intent.Right is WakeRight.Freely);
             var destination = new Destination(machine, record.Boot, record.Address);
             var forwarded = await forwarder.ForwardAsync(context, destination, user, visit.Traffic, shutdown.Token);
+            held?.Answered();
             if (forwarded is not ForwardOutcome.NeverReached)
             {
                 background.Settle(record, intent.IsSocket && visit.Traffic.ClientSpoke);

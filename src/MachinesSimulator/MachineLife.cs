@@ -260,6 +260,11 @@ internal sealed class MachineLife(SimulatorOptions options, EchoWorkspace echo, 
                 machine.ActiveUntil = Now + options.Delays.StillActive;
             }
 
+            if (mode is FrontMode.Open)
+            {
+                machine.OpenSince = options.Time.GetTimestamp();
+            }
+
             Show(machine, mode, target);
         }
 

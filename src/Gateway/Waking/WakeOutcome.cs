@@ -32,7 +32,14 @@ internal abstract record WakeOutcome
     /// <param name="Boot">The life it answered in.</param>
     /// <param name="Timing">Where the time went.</param>
     /// <param name="Led">This wait began the wake; otherwise it joined one.</param>
-    public sealed record Awake(string Address, long Boot, WakeTiming Timing, bool Led) : WakeOutcome;
+    public sealed record Awake(string Address, long Boot, WakeTiming Timing, bool Led) : WakeOutcome
+    {
+        /// <summary>Of one that was held: others wait behind it.</summary>
+        public HeldPlace? Place { get; init; }
+
+        /// <summary>To be called when the machine's answer has begun, or none is to come: whoever is held behind this one may go.</summary>
+        public void Answered() => Place?.Answered();
+    }
 
     /// <summary>It is not awake, for a reason the caller is told, and may be asked for again after a while.</summary>
     public sealed record Refused(WakeRefusal Reason, string Detail, TimeSpan RetryAfter) : WakeOutcome;
