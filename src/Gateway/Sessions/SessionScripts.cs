@@ -47,10 +47,12 @@ internal static class SessionScripts
         return epoch
         """;
 
-    /// <summary>KEYS: generation. ARGV: name for a new one. Answers {id, listed}.</summary>
+    /// <summary>KEYS: generation. ARGV: name for a new one. Answers {id, listed, when it was first read in ms}.</summary>
     public const string ReadGeneration = """
         redis.call('HSETNX', KEYS[1], 'id', ARGV[1])
-        return {redis.call('HGET', KEYS[1], 'id'), redis.call('HGET', KEYS[1], 'listed') or '0'}
+        local time = redis.call('TIME')
+        redis.call('HSETNX', KEYS[1], 'since', string.format('%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)))
+        return {redis.call('HGET', KEYS[1], 'id'), redis.call('HGET', KEYS[1], 'listed') or '0', redis.call('HGET', KEYS[1], 'since')}
         """;
 
     /// <summary>KEYS: generation. ARGV: the id it must still have.</summary>

@@ -101,11 +101,13 @@ public abstract class SessionMapTests
         var before = await replica.Map.ReadGenerationAsync(CancellationToken.None);
         Assert.True(await replica.Map.MarkListedAsync(before.Id, CancellationToken.None));
         Assert.True((await replica.Map.ReadGenerationAsync(CancellationToken.None)).Listed);
+        Assert.Equal(before.Since, (await replica.Map.ReadGenerationAsync(CancellationToken.None)).Since);
         await ForgetAllAsync();
 
         var after = await replica.Map.ReadGenerationAsync(CancellationToken.None);
 
         Assert.NotEqual(before.Id, after.Id);
+        Assert.True(after.Since >= before.Since);
         Assert.False(after.Listed);
         Assert.False(await replica.Map.MarkListedAsync(before.Id, CancellationToken.None));
     }

@@ -153,7 +153,7 @@ internal sealed class SimulatedMap(TimeProvider time)
         }
     }
 
-    private MapGeneration Generation() => _generation ?? new MapGeneration($"generation-{++_generations}", false);
+    private MapGeneration Generation() => _generation ?? new MapGeneration($"generation-{++_generations}", false, time.GetUtcNow());
 
     // Redis's own clock moves between any two calls even while the test's stands still, so no epoch is ever given twice, also not across a flush.
     private long NextEpoch(long old)
