@@ -102,6 +102,15 @@ internal static class SessionScripts
         return 1
         """;
 
+    /// <summary>KEYS: due. ARGV: machine, moment (ms). A later moment was reported since, and stays.</summary>
+    public const string ForgetDue = """
+        local due = redis.call('ZSCORE', KEYS[1], ARGV[1])
+        if due and tonumber(due) <= tonumber(ARGV[2]) then
+          redis.call('ZREM', KEYS[1], ARGV[1])
+        end
+        return 1
+        """;
+
     /// <summary>KEYS: consents of one machine and epoch. ARGV: replica, seconds to keep.</summary>
     public const string Consent = """
         redis.call('SADD', KEYS[1], ARGV[1])

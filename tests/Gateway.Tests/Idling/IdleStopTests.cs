@@ -25,7 +25,7 @@ public sealed class IdleStopTests
     {
         _map = new SimulatedMap(_world.Time).Listed();
         _machines = new SimulatedMachines(_world.Time);
-        _store = new SimulatedVisitStore(_world.Time);
+        _store = new SimulatedVisitStore(_world.Time, _map);
         _machine = _machines.Add(App, "ws-one", state: PlatformState.Started).Id;
         foreach (var name in new[] { "one", "two", "three" })
         {
@@ -91,7 +91,7 @@ public sealed class IdleStopTests
     });
 
     private Task<MapWrite<MachineRecord>> WriteAwakeAsync() =>
-        _map.For("other").WriteAsync(new MachineRecord { Machine = _machine, App = App, State = MachineRecordState.Awake, Boot = 1 }, CancellationToken.None);
+        _map.For("other").WriteAsync(new MachineRecord { Machine = _machine, App = App, State = MachineRecordState.Awake, Boot = 1, Address = _machines.Find(_machine)!.PrivateAddress ?? "fdaa::1" }, CancellationToken.None);
 
     private IdleStopOutcome Stop() => _world.Run(async () =>
     {
@@ -113,7 +113,9 @@ public sealed class IdleStopTests
         _replicas.Add(replica);
         _visits.Add(visits);
         _views.Add(view);
-        _stops.Add(new IdleStop(_map.For(replica), view, _machines.For(replica), self, options, _world.Time, NullLogger<IdleStop>.Instance));
+        var map = _map.For(replica);
+        var stop = new MachineStop(map, _machines.For(replica), self, options, _world.Time, NullLogger<MachineStop>.Instance);
+        _stops.Add(new IdleStop(map, view, stop, self, options, _world.Time, NullLogger<IdleStop>.Instance));
     }
 
     private sealed class NoSockets : ISocketsOfMachine

@@ -21,6 +21,9 @@ internal sealed class SimulatedMap(TimeProvider time)
 
     public TimeProvider Time => time;
 
+    /// <summary>Every write of a machine's record, as the real map's script sees it.</summary>
+    public event Action<MachineRecord>? MachineWritten;
+
     public SimulatedMapView For(SimulatedReplica replica)
     {
         var view = new SimulatedMapView(this, replica);
@@ -115,6 +118,7 @@ internal sealed class SimulatedMap(TimeProvider time)
             }
 
             next = _machines[next.Machine] = next with { Epoch = NextEpoch(next.Epoch) };
+            MachineWritten?.Invoke(next);
         }
 
         Announce(next.Machine);

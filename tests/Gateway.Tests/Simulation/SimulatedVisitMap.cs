@@ -3,9 +3,15 @@ using Gateway.Sessions;
 
 namespace Gateway.Tests.Simulation;
 
-/// <summary>The visit map in memory, shared by several replicas, each with a view of its own.</summary>
-internal sealed class SimulatedVisitStore(TimeProvider time)
+/// <summary>The visit map in memory, shared by several replicas, each with a view of its own. Hears of the records' writes, as in the real map, where one script does both.</summary>
+internal sealed class SimulatedVisitStore
 {
+    public SimulatedVisitStore(TimeProvider time, SimulatedMap map)
+    {
+        Time = time;
+        map.MachineWritten += OnWritten;
+    }
+
     public ConcurrentDictionary<string, DateTimeOffset> Replicas { get; } = new();
     public ConcurrentDictionary<MachineId, DateTimeOffset> Due { get; } = new();
     public ConcurrentDictionary<MachineId, DateTimeOffset> Activity { get; } = new();
@@ -13,10 +19,22 @@ internal sealed class SimulatedVisitStore(TimeProvider time)
     public ConcurrentDictionary<string, (string Replica, DateTimeOffset Until)> Duties { get; } = new();
     public List<SimulatedVisitMap> Views { get; } = [];
 
-    public TimeProvider Time { get; } = time;
+    public TimeProvider Time { get; }
 
     /// <summary>The calls made, by name.</summary>
     public ConcurrentDictionary<string, int> Calls { get; } = new();
+
+    private void OnWritten(MachineRecord record)
+    {
+        if (record.State is MachineRecordState.Awake or MachineRecordState.Waking)
+        {
+            Due.TryAdd(record.Machine, Time.GetUtcNow());
+        }
+        else if (record.State is MachineRecordState.Asleep or MachineRecordState.Gone)
+        {
+            Due.TryRemove(record.Machine, out _);
+        }
+    }
 }
 
 /// <summary>One replica's view of the visit map: a partition, a pause or the death of the replica holds here as it does for the session map.</summary>
@@ -59,7 +77,16 @@ internal sealed class SimulatedVisitMap : IVisitMap
     public Task<IReadOnlyList<DateTimeOffset?>> LastActivityAsync(IReadOnlyList<MachineId> machines, CancellationToken cancellationToken) => Get<IReadOnlyList<DateTimeOffset?>>(
         "visits.activity", () => [.. machines.Select(machine => _store.Activity.TryGetValue(machine, out var at) ? at : (DateTimeOffset?)null)]);
 
-    public Task ForgetDueAsync(MachineId machine, CancellationToken cancellationToken) => Do("visits.forget", () => _store.Due.TryRemove(machine, out _));
+    public Task<DateTimeOffset?> DueAtAsync(MachineId machine, CancellationToken cancellationToken) =>
+        Get("visits.due_at", () => _store.Due.TryGetValue(machine, out var at) ? at : (DateTimeOffset?)null);
+
+    public Task ForgetDueAsync(MachineId machine, DateTimeOffset dueBy, CancellationToken cancellationToken) => Do("visits.forget", () =>
+    {
+        if (_store.Due.TryGetValue(machine, out var at) && at <= dueBy)
+        {
+            _store.Due.TryRemove(machine, out _);
+        }
+    });
 
     public Task AskConsentAsync(MachineId machine, long epoch, CancellationToken cancellationToken) => Do("visits.ask", () =>
     {
