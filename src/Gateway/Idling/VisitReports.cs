@@ -74,7 +74,7 @@ internal sealed partial class VisitReports(
 
         foreach (var machine in idle)
         {
-            machine.LetGateLapse(options.Value.ConsentGrace * 10);
+            machine.LetGateLapse(options.Value.GateLapses);
             visits.Retire(machine);
         }
     }

@@ -48,7 +48,8 @@ internal interface ISessionMap
 internal readonly record struct MapWrite<T>(bool Won, T? Current) where T : class;
 
 /// <summary>Which life of the map this is. Until <paramref name="Listed"/>, a missing session does not mean an unassigned user.</summary>
-internal sealed record MapGeneration(string Id, bool Listed);
+/// <param name="Since">When it was first read, by the map's own clock: what the replicas had told the map before is lost.</param>
+internal sealed record MapGeneration(string Id, bool Listed, DateTimeOffset Since);
 
 /// <summary>The session map did not answer.</summary>
 internal sealed class SessionMapUnavailableException : Exception

@@ -111,7 +111,7 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
     public async Task<MapGeneration> ReadGenerationAsync(CancellationToken cancellationToken)
     {
         var answer = (RedisResult[])(await _calls.ScriptAsync(SessionScripts.ReadGeneration, [_keys.Generation], [NewGeneration()], cancellationToken))!;
-        return new MapGeneration((string)answer[0]!, (string?)answer[1] == "1");
+        return new MapGeneration((string)answer[0]!, (string?)answer[1] == "1", DateTimeOffset.FromUnixTimeMilliseconds(long.Parse((string)answer[2]!, CultureInfo.InvariantCulture)));
     }
 
     public async Task<bool> MarkListedAsync(string generation, CancellationToken cancellationToken) =>

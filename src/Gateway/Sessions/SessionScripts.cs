@@ -47,10 +47,12 @@ internal static class SessionScripts
         return epoch
         """;
 
-    /// <summary>KEYS: generation. ARGV: name for a new one. Answers {id, listed}.</summary>
+    /// <summary>KEYS: generation. ARGV: name for a new one. Answers {id, listed, when it was first read in ms}.</summary>
     public const string ReadGeneration = """
         redis.call('HSETNX', KEYS[1], 'id', ARGV[1])
-        return {redis.call('HGET', KEYS[1], 'id'), redis.call('HGET', KEYS[1], 'listed') or '0'}
+        local time = redis.call('TIME')
+        redis.call('HSETNX', KEYS[1], 'since', string.format('%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)))
+        return {redis.call('HGET', KEYS[1], 'id'), redis.call('HGET', KEYS[1], 'listed') or '0', redis.call('HGET', KEYS[1], 'since')}
         """;
 
     /// <summary>KEYS: generation. ARGV: the id it must still have.</summary>
@@ -96,6 +98,15 @@ internal static class SessionScripts
           if not activity or tonumber(activity) < tonumber(ARGV[i + 2]) then
             redis.call('ZADD', KEYS[2], ARGV[i + 2], ARGV[i])
           end
+        end
+        return 1
+        """;
+
+    /// <summary>KEYS: due. ARGV: machine, moment (ms). A later moment was reported since, and stays.</summary>
+    public const string ForgetDue = """
+        local due = redis.call('ZSCORE', KEYS[1], ARGV[1])
+        if due and tonumber(due) <= tonumber(ARGV[2]) then
+          redis.call('ZREM', KEYS[1], ARGV[1])
         end
         return 1
         """;

@@ -125,7 +125,7 @@ internal sealed partial class WakeInFlight
             {
                 await using (claim)
                 {
-                    if (await WakeClaimedAsync(claim, takesOver: record.State is MachineRecordState.Waking, cancellationToken) is { } outcome)
+                    if (await WakeClaimedAsync(claim, record.State, cancellationToken) is { } outcome)
                     {
                         return outcome;
                     }
@@ -173,14 +173,24 @@ internal sealed partial class WakeInFlight
     }
 
     /// <summary>Null: the record was taken over meanwhile, and is to be looked at again.</summary>
-    private async Task<WakeOutcome?> WakeClaimedAsync(RecordClaim claim, bool takesOver, CancellationToken cancellationToken)
+    private async Task<WakeOutcome?> WakeClaimedAsync(RecordClaim claim, MachineRecordState former, CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, claim.Lost);
         _resumes = claim.Record.Suspended;
         BootResult result;
         try
         {
-            result = await BootAsync(claim.Record.Boot, lookFirst: takesOver, either.Token);
+            var fence = await FenceAsync(former, either.Token);
+            if (fence is WakeRefusal.PlatformUnavailable)
+            {
+                // It stays one that somebody may still be stopping.
+                await claim.EndAsync(claim.Record with { State = former }, CancellationToken.None);
+                return Refuse(WakeRefusal.PlatformUnavailable);
+            }
+
+            result = fence is { } refusal
+                ? BootResult.Failed(refusal)
+                : await BootAsync(claim.Record.Boot, lookFirst: former is MachineRecordState.Waking or MachineRecordState.Stopping, either.Token);
         }
         catch (OperationCanceledException) when (claim.Lost.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {

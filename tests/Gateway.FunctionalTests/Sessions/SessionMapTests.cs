@@ -101,11 +101,13 @@ public abstract class SessionMapTests
         var before = await replica.Map.ReadGenerationAsync(CancellationToken.None);
         Assert.True(await replica.Map.MarkListedAsync(before.Id, CancellationToken.None));
         Assert.True((await replica.Map.ReadGenerationAsync(CancellationToken.None)).Listed);
+        Assert.Equal(before.Since, (await replica.Map.ReadGenerationAsync(CancellationToken.None)).Since);
         await ForgetAllAsync();
 
         var after = await replica.Map.ReadGenerationAsync(CancellationToken.None);
 
         Assert.NotEqual(before.Id, after.Id);
+        Assert.True(after.Since >= before.Since);
         Assert.False(after.Listed);
         Assert.False(await replica.Map.MarkListedAsync(before.Id, CancellationToken.None));
     }
@@ -179,7 +181,10 @@ public abstract class SessionMapTests
         Assert.Equal([Machine], await replica.Visits.ReadDueAsync(now, 10, CancellationToken.None));
         Assert.Equal([Machine, other], await replica.Visits.ReadDueAsync(now.AddMinutes(1), 10, CancellationToken.None));
         Assert.Equal([now, now.AddSeconds(5), null], await replica.Visits.LastActivityAsync([Machine, other, new("unknown")], CancellationToken.None));
-        await replica.Visits.ForgetDueAsync(Machine, CancellationToken.None);
+        await replica.Visits.ForgetDueAsync(Machine, now.AddSeconds(-1), CancellationToken.None);
+        Assert.Equal(now, await replica.Visits.DueAtAsync(Machine, CancellationToken.None));
+        await replica.Visits.ForgetDueAsync(Machine, now, CancellationToken.None);
+        Assert.Null(await replica.Visits.DueAtAsync(Machine, CancellationToken.None));
         Assert.Equal([other], await replica.Visits.ReadDueAsync(now.AddMinutes(1), 10, CancellationToken.None));
     }
 
