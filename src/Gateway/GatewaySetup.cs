@@ -2,6 +2,7 @@ using System.Net;
 using Gateway.Identity;
 using Gateway.Idling;
 using Gateway.Operations;
+using Gateway.Provisioning;
 using Gateway.Proxying;
 using Gateway.Proxying.Sockets;
 using Gateway.Redis;
@@ -45,6 +46,7 @@ internal static class GatewaySetup
             Wake = session => provider.GetRequiredService<WakesAhead>().Wake(session, WakeCause.Operator),
         });
         services.AddSingleton<WakesAhead>();
+        services.AddSingleton<PrepareMachine>(static provider => provider.GetRequiredService<WorkspaceUpgrade>().PrepareAsync);
         return services;
     }
 

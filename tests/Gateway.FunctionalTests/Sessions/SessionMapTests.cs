@@ -41,7 +41,7 @@ public sealed class GarnetSessionMapTests : SessionMapTests, IAsyncLifetime
     }
 }
 
-public abstract class SessionMapTests
+public abstract partial class SessionMapTests
 {
     private static readonly UserId Alice = new("alice");
     private static readonly MachineId Machine = new("d8d0000000000a");

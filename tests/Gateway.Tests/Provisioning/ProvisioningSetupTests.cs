@@ -45,6 +45,7 @@ public sealed class ProvisioningSetupTests
         .AddSingleton<TimeProvider>(_world.Time)
         .AddSingleton(new Replica("a"))
         .AddSingleton<ISessionMap>(new SimulatedMap(_world.Time).For("a"))
+        .AddSingleton<INotes>(new SimulatedNotes())
         .AddSingleton<IMachines>(new SimulatedMachines(_world.Time))
         .AddProvisioning(provider => provider.GetRequiredService<MapRebuild>().EnsureListedAsync)
         .AddReconciling()
