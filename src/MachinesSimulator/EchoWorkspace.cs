@@ -14,6 +14,9 @@ internal sealed class EchoWorkspace : IAsyncDisposable
 {
     public const string Image = "simulator/echo";
 
+    /// <summary>A tag makes another image of it that behaves the same.</summary>
+    public static bool Runs(string image) => image == Image || image.StartsWith(Image + ":", StringComparison.Ordinal);
+
     private readonly ConcurrentDictionary<int, SimulatedMachine> _machines = new();
     private readonly WebApplication _app;
 

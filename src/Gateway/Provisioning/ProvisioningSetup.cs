@@ -20,6 +20,8 @@ internal static class ProvisioningSetup
         services.AddSingleton<WorkspaceOverrides>();
         services.AddSingleton<MachineReplacement>();
         services.AddSingleton<WorkspaceUpgrade>();
+        services.AddSingleton<UpgradeRound>();
+        services.AddHostedService<UpgradeWatch>();
         services.AddSingleton<WorkspacePlatform>();
         services.AddSingleton<WorkspaceVolume>();
         services.AddSingleton<WorkspaceBuild>();

@@ -23,6 +23,7 @@ internal static class SessionsSetup
         services.AddSingleton<ISessionMap>(static provider => provider.GetRequiredService<RedisSessionMap>());
         services.AddSingleton<IVisitMap, RedisVisitMap>();
         services.AddSingleton<INotes, RedisNotes>();
+        services.AddSingleton<AuditTrail>();
         services.AddSingleton<RouteTable>();
         return services;
     }

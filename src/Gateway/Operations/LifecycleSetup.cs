@@ -1,0 +1,18 @@
+namespace Gateway.Operations;
+
+/// <summary>What operators do to workspaces over their lives, beside routes themselves.</summary>
+internal static class LifecycleSetup
+{
+    public static IServiceCollection AddLifecycleOperations(this IServiceCollection services)
+    {
+        services.AddSingleton<OperatorUpgrade>();
+        return services;
+    }
+
+    public static void MapLifecycle(this IEndpointRouteBuilder operators)
+    {
+        operators.MapPost("/api/routes/{id}/upgrade", UpgradeEndpoints.UpgradeAsync);
+        operators.MapPost("/api/upgrade", UpgradeEndpoints.AskRoundAsync);
+        operators.MapGet("/api/upgrade", UpgradeEndpoints.ReadRoundAsync);
+    }
+}
