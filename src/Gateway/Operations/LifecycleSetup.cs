@@ -1,3 +1,5 @@
+using Gateway.Identity;
+
 namespace Gateway.Operations;
 
 /// <summary>What operators do to workspaces over their lives, beside routes themselves.</summary>
@@ -9,8 +11,9 @@ internal static class LifecycleSetup
         return services;
     }
 
-    public static void MapLifecycle(this IEndpointRouteBuilder operators)
+    public static void MapLifecycle(this IEndpointRouteBuilder endpoints)
     {
+        var operators = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Operator);
         operators.MapPost("/api/routes/{id}/upgrade", UpgradeEndpoints.UpgradeAsync);
         operators.MapPost("/api/upgrade", UpgradeEndpoints.AskRoundAsync);
         operators.MapGet("/api/upgrade", UpgradeEndpoints.ReadRoundAsync);

@@ -21,7 +21,6 @@ internal static class OperationsSetup
         services.AddSingleton<Drain>();
         services.AddSingleton<RouteListing>();
         services.AddSingleton<RouteAssignment>();
-        services.AddLifecycleOperations();
         // Not System.Net.Http: it labels by server address, which here is a machine.
         services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(Meters).AddPrometheusExporter());
         return services;
@@ -52,7 +51,6 @@ internal static class OperationsSetup
         operators.MapPut("/api/routes/{id}", RouteEndpoints.AssignAsync);
         operators.MapDelete("/api/routes/{id}", RouteEndpoints.RemoveAsync);
         operators.MapPost("/api/routes/{id}/wake", RouteEndpoints.WakeAsync);
-        operators.MapLifecycle();
         // Asks for credentials as well, so that strangers learn nothing of what is here.
         operators.Map("/{**path}", RouteEndpoints.NotFoundAsync);
     }
