@@ -15,6 +15,8 @@ internal static class LifecycleSetup
     {
         var operators = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Operator);
         operators.MapPost("/api/routes/{id}/upgrade", UpgradeEndpoints.UpgradeAsync);
+        operators.MapGet("/api/drift", DriftEndpoints.ListAsync);
+        operators.MapGet("/api/audit", DriftEndpoints.AuditAsync);
         operators.MapPost("/api/upgrade", UpgradeEndpoints.AskRoundAsync);
         operators.MapGet("/api/upgrade", UpgradeEndpoints.ReadRoundAsync);
     }

@@ -46,6 +46,7 @@ public sealed class ProvisioningSetupTests
         .AddSingleton(new Replica("a"))
         .AddSingleton<ISessionMap>(new SimulatedMap(_world.Time).For("a"))
         .AddSingleton<INotes>(new SimulatedNotes())
+        .AddSingleton<AuditTrail>()
         .AddSingleton<IVisitMap>(new SimulatedVisitMap(new SimulatedVisitStore(_world.Time)))
         .AddSingleton<IMachines>(new SimulatedMachines(_world.Time))
         .AddProvisioning(provider => provider.GetRequiredService<MapRebuild>().EnsureListedAsync)

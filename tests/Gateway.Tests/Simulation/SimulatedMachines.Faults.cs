@@ -55,6 +55,9 @@ internal sealed partial class SimulatedMachines
     /// <summary>Somebody changed the configuration behind the gateway's back, at rest.</summary>
     public void Reconfigure(MachineId machine, MachineConfig config) => Touch(machine, (found, _) => found.Config = config);
 
+    /// <summary>What the platform says of the machine from now on.</summary>
+    public void SetState(MachineId machine, PlatformState state) => Touch(machine, (found, _) => found.State = state);
+
     /// <summary>Fly moved the machine to another host: the address is another one.</summary>
     public string Migrate(MachineId machine)
     {
