@@ -48,6 +48,7 @@ internal static class GatewaySetup
             Wake = session => provider.GetRequiredService<WakesAhead>().Wake(session, WakeCause.Operator),
         });
         services.AddSingleton<WakesAhead>();
+        services.AddSingleton<PrepareMachine>(static provider => provider.GetRequiredService<WorkspaceUpgrade>().PrepareAsync);
         return services;
     }
 
@@ -99,8 +100,8 @@ internal static class GatewaySetup
 
     private static async Task<SessionPage> PageAsync(RedisSessionMap map, string? cursor, int limit, string? prefix, CancellationToken cancellationToken)
     {
-        var sessions = await map.ListAsync(cursor, prefix, limit, cancellationToken);
-        return new SessionPage(sessions, sessions.Count == limit ? sessions[^1].User.Value : null);
+        var page = await map.PageAsync(cursor, prefix, limit, cancellationToken);
+        return new SessionPage(page.Sessions, page.Next);
     }
 }
 

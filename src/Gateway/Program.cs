@@ -22,6 +22,7 @@ builder.Services.AddReconciling();
 builder.Services.AddIdling();
 builder.Services.AddProxying();
 builder.Services.AddOperations();
+builder.Services.AddLifecycleOperations();
 builder.Services.AddWorkspaceRequests();
 builder.Services.AddReverseProxy().LoadFromConfig(builder.Configuration.GetSection("ReverseProxy"));
 
@@ -37,6 +38,7 @@ app.UseIdentity();
 
 app.MapIdentity();
 app.MapOperations();
+app.MapLifecycle();
 app.MapReverseProxy();
 app.MapWorkspaceRequests();
 

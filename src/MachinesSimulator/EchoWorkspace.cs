@@ -18,6 +18,9 @@ internal sealed class EchoWorkspace : IAsyncDisposable
     /// <summary>When the machine could first be connected to, as a timestamp of the simulator's clock: what a waking gateway is measured against.</summary>
     public const string ReadyHeader = "Workspace-Ready-At";
 
+    /// <summary>A tag makes another image of it that behaves the same.</summary>
+    public static bool Runs(string image) => image == Image || image.StartsWith(Image + ":", StringComparison.Ordinal);
+
     private readonly ConcurrentDictionary<int, SimulatedMachine> _machines = new();
     private readonly WebApplication _app;
 

@@ -137,7 +137,7 @@ internal sealed class MachineLife(SimulatorOptions options, EchoWorkspace echo, 
     private async Task BootAsync(SimulatedMachine machine, int life) => await Run(machine, life, async () =>
     {
         await Delay(options.Delays.Start);
-        if (machine.Image == EchoWorkspace.Image)
+        if (EchoWorkspace.Runs(machine.Image))
         {
             Reach(machine, life, "started", "start", FrontMode.Silent);
             await Delay(machine.BootDelay ?? options.Delays.EchoBoot);

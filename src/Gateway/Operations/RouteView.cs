@@ -62,7 +62,7 @@ internal sealed record RouteView
     {
         Detail = new RouteDetail(
             Name(session.State), session.ChangedAt, session.Lease, session.Failure,
-            machine is null ? null : Name(machine.State), machine?.ChangedAt, machine?.Lease, machine?.Failure),
+            machine is null ? null : Name(machine.State), machine?.ChangedAt, machine?.Lease, machine?.Failure, machine?.Make),
     };
 
     // Until it is assigned the session says more than the machine; from then on it is the machine that changes.
@@ -82,7 +82,8 @@ internal sealed record RouteDetail(
     string? MachineState,
     DateTimeOffset? MachineChangedAt,
     RecordLease? MachineLease,
-    RecordFailure? MachineFailure);
+    RecordFailure? MachineFailure,
+    MachineMake? Make);
 
 internal sealed record RouteList(IReadOnlyList<RouteView> Routes, string? Next);
 

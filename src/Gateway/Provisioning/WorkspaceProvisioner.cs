@@ -203,6 +203,7 @@ internal sealed partial class WorkspaceProvisioner(
             App = template.App,
             State = MachineRecordState.Asleep,
             Region = machine.Region,
+            Make = WorkspaceTemplate.SpecOf(machine.Config) is { } spec ? new MachineMake(spec) : null,
             ChangedAt = time.GetUtcNow(),
         }, cancellationToken);
         var volume = machine.Config?.Mounts is [var mount, ..] ? new VolumeId(mount.Volume) : claim.Session.Volume;

@@ -14,6 +14,9 @@ internal interface ISessionMap
     /// <summary>Several at once, in the order asked for; null where the map has none.</summary>
     Task<IReadOnlyList<MachineRecord?>> FindMachinesAsync(IReadOnlyList<MachineId> machines, CancellationToken cancellationToken);
 
+    /// <summary>A page of sessions in the order of their users' names, after the name <paramref name="after"/>, beginning with <paramref name="prefix"/>.</summary>
+    Task<SessionsPage> PageAsync(string? after, string? prefix, int limit, CancellationToken cancellationToken);
+
     /// <summary>
     /// Writes <paramref name="next"/> if the stored epoch is still <c>next.Epoch</c> (0: none stored). The answer is the record as stored now, with
     /// its new epoch, or, not won, with what stands there instead (null: nothing).
@@ -46,6 +49,9 @@ internal interface ISessionMap
 /// <param name="Won">The write was made.</param>
 /// <param name="Current">The record as it stands in the map now: ours with its new epoch, or the other's, or null.</param>
 internal readonly record struct MapWrite<T>(bool Won, T? Current) where T : class;
+
+/// <summary>A page of sessions, and after which name the next begins; null: it was the last.</summary>
+internal sealed record SessionsPage(IReadOnlyList<Session> Sessions, string? Next);
 
 /// <summary>Which life of the map this is. Until <paramref name="Listed"/>, a missing session does not mean an unassigned user.</summary>
 /// <param name="Since">When it was first read, by the map's own clock: what the replicas had told the map before is lost.</param>

@@ -50,9 +50,18 @@ internal sealed record MachineRecord
     [JsonPropertyName("charge")]
     public WakeCharge? Charge { get; init; }
 
+    /// <summary>Its image and size as last seen; null: nobody looked since the map was made.</summary>
+    [JsonPropertyName("make")]
+    public MachineMake? Make { get; init; }
+
     /// <summary>When it came into its present state.</summary>
     [JsonPropertyName("changed_at")]
     public DateTimeOffset ChangedAt { get; init; }
+
+    /// <summary>The image and size to go back to: the first boot after an upgrade failed for a reason that the upgrade may be to blame for. Null: none.</summary>
+    [JsonIgnore]
+    public MachineSpec? GoesBackTo =>
+        this is { Make: { OnTrial: true, Previous: { } previous }, Failure.Reason: "crashed" or "never_healthy" or "out_of_memory" or "host_full" } ? previous : null;
 
     /// <summary>Set by the session map alone. 0: not written yet.</summary>
     [JsonIgnore]

@@ -29,5 +29,9 @@ internal sealed class MapKeys(string prefix)
 
     public RedisKey Consents(MachineId machine, long epoch) => $"{prefix}:consents:{machine.Value}:{epoch}";
 
+    public RedisKey Notes(string kind) => prefix + ":notes:" + kind;
+
+    public RedisKey Log(string log) => prefix + ":log:" + log;
+
     public RedisKey Duty(string duty) => prefix + ":duty:" + duty;
 }

@@ -117,8 +117,7 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
     public async Task<bool> MarkListedAsync(string generation, CancellationToken cancellationToken) =>
         (long)await _calls.ScriptAsync(SessionScripts.MarkListed, [_keys.Generation], [generation], cancellationToken) == 1;
 
-    /// <summary>A page of sessions in the order of their users' names, after the name <paramref name="after"/>, beginning with <paramref name="prefix"/>.</summary>
-    public async Task<IReadOnlyList<Session>> ListAsync(string? after, string? prefix, int limit, CancellationToken cancellationToken)
+    public async Task<SessionsPage> PageAsync(string? after, string? prefix, int limit, CancellationToken cancellationToken)
     {
         RedisValue from = prefix ?? "";
         var exclude = Exclude.None;
@@ -133,7 +132,7 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
             database => database.SortedSetRangeByValueAsync(_keys.Users, from.Length() == 0 && exclude == Exclude.None ? default : from, to, exclude, Order.Ascending, 0, limit),
             cancellationToken);
         var sessions = await Task.WhenAll(users.Select(user => FindSessionAsync(new UserId(user.ToString()), cancellationToken)));
-        return [.. sessions.OfType<Session>()];
+        return new SessionsPage([.. sessions.OfType<Session>()], users.Length == limit ? users[^1].ToString() : null);
     }
 
     public void Dispose() => _waiters.Dispose();

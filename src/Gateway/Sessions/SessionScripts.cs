@@ -127,4 +127,17 @@ internal static class SessionScripts
         redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
         return 1
         """;
+
+    /// <summary>KEYS: log. ARGV: entry, entries to keep. Redis keeps the order: an entry comes after the last one whatever the clocks say.</summary>
+    public const string Append = """
+        local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+        local time = redis.call('TIME')
+        local score = tonumber(time[1]) * 1000000 + tonumber(time[2])
+        if last[2] and tonumber(last[2]) >= score then
+          score = tonumber(last[2]) + 1
+        end
+        redis.call('ZADD', KEYS[1], string.format('%.0f', score), ARGV[1])
+        redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[2]))
+        return 1
+        """;
 }

@@ -7,6 +7,12 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Waking;
 
 /// <summary>
+/// Asked before a machine that rests, or whose update was broken off, is woken: true when that changed its record, which is then read again. It may update
+/// the machine first, and must not keep it from waking.
+/// </summary>
+internal delegate Task<bool> PrepareMachine(MachineRecord record, UserId? user, CancellationToken cancellationToken);
+
+/// <summary>
 /// Brings machines to awake: in this replica one wake in flight for each machine, which every request for it joins and none of them cancels; across
 /// replicas the owner of the <c>waking</c> record wakes and the others wait for it.
 /// </summary>
@@ -20,7 +26,8 @@ internal sealed class MachineWaker(
     WakingMetrics metrics,
     IOptions<WakingOptions> options,
     TimeProvider time,
-    ILoggerFactory loggers)
+    ILoggerFactory loggers,
+    PrepareMachine? prepare = null)
 {
     private readonly ConcurrentDictionary<(MachineId Machine, bool Doubted), WakeInFlight> _inFlight = new();
     private readonly WokenAlone _alone = new();
@@ -83,7 +90,7 @@ internal sealed class MachineWaker(
                 return (flight, false);
             }
 
-            var mine = new WakeInFlight(map, machines, probe, replica, options.Value, time, _logger, request, doubted, _alone, times);
+            var mine = new WakeInFlight(map, machines, probe, replica, options.Value, time, _logger, request, doubted, _alone, times, prepare);
             if (_inFlight.TryAdd(key, mine))
             {
                 _ = RunAsync(key, mine, request.Cause);

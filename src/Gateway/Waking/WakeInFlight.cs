@@ -20,14 +20,15 @@ internal sealed partial class WakeInFlight
     private readonly long? _doubted;
     private readonly WokenAlone _alone;
     private readonly BootTimes _times;
+    private readonly PrepareMachine? _prepare;
     private readonly DateTimeOffset _deadline;
     private bool _resumes;
     private BootKind? _kind;
 
     public WakeInFlight(
-        ISessionMap map, IMachines machines, IReadinessProbe probe, Replica replica, WakingOptions options, TimeProvider time, ILogger logger, WakeRequest request, long? doubted, WokenAlone alone, BootTimes times)
+        ISessionMap map, IMachines machines, IReadinessProbe probe, Replica replica, WakingOptions options, TimeProvider time, ILogger logger, WakeRequest request, long? doubted, WokenAlone alone, BootTimes times, PrepareMachine? prepare)
     {
-        (_map, _machines, _probe, _replica, _options, _time, _logger, _request, _doubted, _alone, _times) = (map, machines, probe, replica, options, time, logger, request, doubted, alone, times);
+        (_map, _machines, _probe, _replica, _options, _time, _logger, _request, _doubted, _alone, _times, _prepare) = (map, machines, probe, replica, options, time, logger, request, doubted, alone, times, prepare);
         _deadline = time.GetUtcNow() + options.WakeLimit;
         Progress = new WakeProgress(time);
         Held = new HeldLine(time);
@@ -108,7 +109,7 @@ internal sealed partial class WakeInFlight
                     return Awake(address, record.Boot);
                 case MachineRecordState.Gone:
                     return Refuse(WakeRefusal.Gone);
-                case MachineRecordState.Failed when record.Failure is { } failure && failure.Until > _time.GetUtcNow():
+                case MachineRecordState.Failed when record.Failure is { } failure && failure.Until > _time.GetUtcNow() && record.GoesBackTo is null:
                     return new WakeOutcome.Refused(WakeRefusals.Parse(failure.Reason), failure.Detail, failure.Until - _time.GetUtcNow());
                 case MachineRecordState.Draining:
                     // Somebody came before the stop was agreed on: the drain is over.
@@ -119,6 +120,11 @@ internal sealed partial class WakeInFlight
                     Progress.Reach(WakeStep.Waiting);
                     await WaitForOtherAsync(record, cancellationToken);
                     continue;
+            }
+
+            if (record.State is not MachineRecordState.Waking && _prepare is not null && await _prepare(record, _request.User, cancellationToken))
+            {
+                continue;
             }
 
             if (await ClaimAsync(record, cancellationToken) is { } claim)
@@ -250,7 +256,7 @@ internal sealed partial class WakeInFlight
         if (result.Address is { } address)
         {
             // The last failure stays: a machine that dies after each good answer is a failing one, and only a longer life says otherwise.
-            return record with { State = MachineRecordState.Awake, Address = address, Region = result.Region ?? record.Region, Suspended = false };
+            return record with { State = MachineRecordState.Awake, Address = address, Region = result.Region ?? record.Region, Suspended = false, Make = record.Make is { OnTrial: true } make ? make with { OnTrial = false } : record.Make };
         }
 
         return result.Refusal switch

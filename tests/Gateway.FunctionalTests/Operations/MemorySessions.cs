@@ -27,6 +27,12 @@ internal sealed class MemorySessions : ISessionMap
         return Task.FromResult(new SessionPage(page, rest.Count > page.Count ? page[^1].User.Value : null));
     }
 
+    public async Task<SessionsPage> PageAsync(string? after, string? prefix, int limit, CancellationToken cancellationToken)
+    {
+        var page = await ListAsync(after, limit, prefix, cancellationToken);
+        return new SessionsPage(page.Sessions, page.Next);
+    }
+
     public Task<Session?> FindSessionAsync(UserId user, CancellationToken cancellationToken)
     {
         ThrowIfAway();

@@ -41,7 +41,7 @@ public sealed class GarnetSessionMapTests : SessionMapTests, IAsyncLifetime
     }
 }
 
-public abstract class SessionMapTests
+public abstract partial class SessionMapTests
 {
     private static readonly UserId Alice = new("alice");
     private static readonly MachineId Machine = new("d8d0000000000a");
@@ -147,9 +147,9 @@ public abstract class SessionMapTests
             await replica.Map.WriteAsync(Session("m") with { User = new UserId(user) }, CancellationToken.None);
         }
 
-        var first = await replica.Map.ListAsync(null, null, 2, CancellationToken.None);
-        var rest = await replica.Map.ListAsync(first[^1].User.Value, null, 10, CancellationToken.None);
-        var al = await replica.Map.ListAsync(null, "al", 10, CancellationToken.None);
+        var first = (await replica.Map.PageAsync(null, null, 2, CancellationToken.None)).Sessions;
+        var rest = (await replica.Map.PageAsync(first[^1].User.Value, null, 10, CancellationToken.None)).Sessions;
+        var al = (await replica.Map.PageAsync(null, "al", 10, CancellationToken.None)).Sessions;
 
         Assert.Equal(["al", "alice"], first.Select(static session => session.User.Value));
         Assert.Equal(["bob", "carol", "Ünal/..|x"], rest.Select(static session => session.User.Value));
@@ -166,7 +166,7 @@ public abstract class SessionMapTests
         Assert.False(await replica.Map.RemoveAsync(old, CancellationToken.None));
         Assert.True(await replica.Map.RemoveAsync(now, CancellationToken.None));
         Assert.Null(await replica.Map.FindSessionAsync(Alice, CancellationToken.None));
-        Assert.Empty(await replica.Map.ListAsync(null, null, 10, CancellationToken.None));
+        Assert.Empty((await replica.Map.PageAsync(null, null, 10, CancellationToken.None)).Sessions);
     }
 
     [Fact]
