@@ -40,7 +40,7 @@ internal static class GatewaySetup
         services.AddSingleton<IReadinessProbe, WorkspaceProbe>();
         services.AddSingleton<ISocketsOfMachine, MachineSockets>();
         services.AddSingleton(new OwnCookies(IdentityCookies.IsOurs));
-        services.AddSignInsInRedis(static provider => provider.GetRequiredService<RedisConnection>().Database);
+        services.AddSignInsInRedis(static provider => provider.GetRequiredService<RedisConnection>().Database, static provider => KeysOf(provider.GetRequiredService<MapKeys>()));
         services.AddSingleton(static provider => new RouteSources
         {
             ListAsync = (cursor, limit, prefix, token) => PageAsync(provider.GetRequiredService<RedisSessionMap>(), cursor, limit, prefix, token),
@@ -97,6 +97,8 @@ internal static class GatewaySetup
         var request = app.Services.GetRequiredService<WorkspaceRequest>();
         app.Map("/{**path}", request.HandleAsync).RequireAuthorization(IdentityPolicies.Workspace);
     }
+
+    private static IdentityKeys KeysOf(MapKeys map) => new(map.Prefix, map.Sequence, map.Changes);
 
     private static async Task<SessionPage> PageAsync(RedisSessionMap map, string? cursor, int limit, string? prefix, CancellationToken cancellationToken)
     {

@@ -31,6 +31,9 @@ internal sealed partial class ChangeFeed(
 
     public event Action<MachineId, long>? MachineChanged;
 
+    /// <summary>A change of a kind that is not the map's own, and what it is about.</summary>
+    public event Action<string, string>? OtherChanged;
+
     /// <summary>Changes may have been missed: nothing known is certain until it is read again.</summary>
     public event Action? Missed;
 
@@ -107,6 +110,10 @@ internal sealed partial class ChangeFeed(
         else if (parts[1] == RedisSessionMap.MachineKind)
         {
             MachineChanged?.Invoke(new MachineId(parts[3]), epoch);
+        }
+        else if (parts[1] != BeatKind)
+        {
+            OtherChanged?.Invoke(parts[1], parts[3]);
         }
     }
 

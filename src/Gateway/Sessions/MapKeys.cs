@@ -5,6 +5,8 @@ namespace Gateway.Sessions;
 /// <summary>Every key and channel of the session map.</summary>
 internal sealed class MapKeys(string prefix)
 {
+    public string Prefix => prefix;
+
     public RedisKey Sequence { get; } = prefix + ":sequence";
     public RedisKey Generation { get; } = prefix + ":generation";
 
