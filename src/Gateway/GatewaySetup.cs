@@ -1,5 +1,6 @@
 using System.Net;
 using Gateway.Identity;
+using Gateway.Identity.Assertions;
 using Gateway.Idling;
 using Gateway.Operations;
 using Gateway.Proxying;
@@ -38,6 +39,7 @@ internal static class GatewaySetup
         services.AddSingleton<ISocketsOfMachine, MachineSockets>();
         services.AddSingleton(new OwnCookies(IdentityCookies.IsOurs));
         services.AddSignInsInRedis(static provider => provider.GetRequiredService<RedisConnection>().Database);
+        services.AddAssertions(static provider => provider.GetRequiredService<RedisConnection>().Database);
         services.AddSingleton(static provider => new RouteSources
         {
             ListAsync = (cursor, limit, prefix, token) => PageAsync(provider.GetRequiredService<RedisSessionMap>(), cursor, limit, prefix, token),

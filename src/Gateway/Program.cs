@@ -1,5 +1,6 @@
 using Gateway;
 using Gateway.Identity;
+using Gateway.Identity.Assertions;
 using Gateway.Idling;
 using Gateway.Machines;
 using Gateway.Operations;
@@ -36,6 +37,7 @@ app.UsePlainPaths();
 app.UseIdentity();
 
 app.MapIdentity();
+app.MapAssertions();
 app.MapOperations();
 app.MapReverseProxy();
 app.MapWorkspaceRequests();

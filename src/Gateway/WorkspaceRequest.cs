@@ -1,4 +1,5 @@
 using Gateway.Identity;
+using Gateway.Identity.Assertions;
 using Gateway.Idling;
 using Gateway.Provisioning;
 using Gateway.Proxying;
@@ -17,6 +18,7 @@ internal sealed class WorkspaceRequest(
     WorkspaceProvisioner provisioner,
     Visits visits,
     MachineWaker waker,
+    WorkspaceAssertions assertions,
     WorkspaceForwarder forwarder,
     Shutdown shutdown,
     IOptions<WakingOptions> options,
@@ -100,6 +102,7 @@ internal sealed class WorkspaceRequest(
             }
 
             // Forward
+            context.Request.Headers[WorkspaceAssertions.Header] = await assertions.OfAsync(user, machine, context.RequestAborted);
             var destination = new Destination(machine, record.Boot, record.Address);
             var forwarded = await forwarder.ForwardAsync(context, destination, user, visit.Traffic, shutdown.Token);
             if (forwarded is not ForwardOutcome.NeverReached)
