@@ -1,5 +1,6 @@
 using System.Net;
 using Gateway.Identity;
+using Gateway.Identity.Assertions;
 using Gateway.Idling;
 using Gateway.Operations;
 using Gateway.Provisioning;
@@ -41,6 +42,7 @@ internal static class GatewaySetup
         services.AddSingleton<ISocketsOfMachine, MachineSockets>();
         services.AddSingleton(new OwnCookies(IdentityCookies.IsOurs));
         services.AddSignInsInRedis(static provider => provider.GetRequiredService<RedisConnection>().Database, static provider => KeysOf(provider.GetRequiredService<MapKeys>()));
+        services.AddAssertions(static provider => provider.GetRequiredService<RedisConnection>().Database);
         services.AddSingleton(static provider => new RouteSources
         {
             ListAsync = (cursor, limit, prefix, token) => PageAsync(provider.GetRequiredService<RedisSessionMap>(), cursor, limit, prefix, token),

@@ -1,5 +1,6 @@
 using Gateway;
 using Gateway.Identity;
+using Gateway.Identity.Assertions;
 using Gateway.Idling;
 using Gateway.Machines;
 using Gateway.Operations;
@@ -37,6 +38,7 @@ app.UsePlainPaths();
 app.UseIdentity();
 
 app.MapIdentity();
+app.MapAssertions();
 app.MapOperations();
 app.MapLifecycle();
 app.MapReverseProxy();

@@ -1,4 +1,5 @@
 using Gateway.Identity;
+using Gateway.Identity.Assertions;
 using Gateway.Idling;
 using Gateway.Provisioning;
 using Gateway.Proxying;
@@ -18,6 +19,7 @@ internal sealed class WorkspaceRequest(
     Visits visits,
     MachineWaker waker,
     BackgroundWakes background,
+    WorkspaceAssertions assertions,
     WorkspaceForwarder forwarder,
     WorkspaceProgress progress,
     WakesAhead ahead,
@@ -121,6 +123,7 @@ internal sealed class WorkspaceRequest(
 
             // Forward
             background.Settle(record, intent.Right is WakeRight.Freely);
+            context.Request.Headers[WorkspaceAssertions.Header] = await assertions.OfAsync(user, machine, context.RequestAborted);
             var destination = new Destination(machine, record.Boot, record.Address);
             var forwarded = await forwarder.ForwardAsync(context, destination, user, visit.Traffic, shutdown.Token);
             held?.Answered();
