@@ -19,12 +19,13 @@ internal sealed partial class WakeInFlight
     private readonly WakeRequest _request;
     private readonly long? _doubted;
     private readonly WokenAlone _alone;
+    private readonly Random _random;
     private readonly DateTimeOffset _deadline;
 
     public WakeInFlight(
-        ISessionMap map, IMachines machines, IReadinessProbe probe, Replica replica, WakingOptions options, TimeProvider time, ILogger logger, WakeRequest request, long? doubted, WokenAlone alone)
+        ISessionMap map, IMachines machines, IReadinessProbe probe, Replica replica, WakingOptions options, TimeProvider time, ILogger logger, WakeRequest request, long? doubted, WokenAlone alone, Random random)
     {
-        (_map, _machines, _probe, _replica, _options, _time, _logger, _request, _doubted, _alone) = (map, machines, probe, replica, options, time, logger, request, doubted, alone);
+        (_map, _machines, _probe, _replica, _options, _time, _logger, _request, _doubted, _alone, _random) = (map, machines, probe, replica, options, time, logger, request, doubted, alone, random);
         _deadline = time.GetUtcNow() + options.WakeLimit;
         Progress = new WakeProgress(time);
         Held = new HeldLine(time);
