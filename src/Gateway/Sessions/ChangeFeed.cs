@@ -1,5 +1,4 @@
 using System.Globalization;
-using Gateway.Redis;
 
 namespace Gateway.Sessions;
 
@@ -8,9 +7,7 @@ namespace Gateway.Sessions;
 /// seconds of silence or a new connection means that changes may have been missed.
 /// </summary>
 internal sealed partial class ChangeFeed(
-    RedisConnection connection,
-    MapCalls calls,
-    MapKeys keys,
+    IChangeChannel channel,
     SessionsMetrics metrics,
     TimeProvider time,
     ILogger<ChangeFeed> logger) : BackgroundService
@@ -40,14 +37,14 @@ internal sealed partial class ChangeFeed(
     /// <summary>The first requests find Redis connected, if it can be; without it the gateway starts all the same.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        await Task.WhenAny(connection.MultiplexerAsync, Task.Delay(LongestSilence, time, cancellationToken));
+        await Task.WhenAny(channel.FirstAttemptAsync(), Task.Delay(LongestSilence, time, cancellationToken));
         await base.StartAsync(cancellationToken);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        connection.Connected += OnMissed;
-        (await connection.ListenAsync(keys.Changes).WaitAsync(stoppingToken)).OnMessage(message => Hear(message.Message.ToString()));
+        channel.Connected += OnMissed;
+        await channel.ListenAsync(Hear).WaitAsync(stoppingToken);
         using var timer = new PeriodicTimer(Beat, time);
         do
         {
@@ -76,7 +73,7 @@ internal sealed partial class ChangeFeed(
 
         if (silence >= Beat - TimeSpan.FromMilliseconds(100))
         {
-            await calls.ScriptAsync(SessionScripts.Beat, [keys.Sequence], [keys.Changes.ToString()], cancellationToken);
+            await channel.BeatAsync(cancellationToken);
         }
     }
 
@@ -92,7 +89,7 @@ internal sealed partial class ChangeFeed(
         }
 
         // A replica whose peers beat, and whose routes are all warm, hears of Redis by this alone.
-        connection.Touch();
+        channel.Touch();
         Volatile.Write(ref _lastHeard, time.GetTimestamp());
         var isFirst = _sequence < 0;
         var expected = parts[1] == BeatKind ? _sequence : _sequence + 1;

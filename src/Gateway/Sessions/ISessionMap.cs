@@ -6,6 +6,15 @@ namespace Gateway.Sessions;
 /// </summary>
 internal interface ISessionMap
 {
+    /// <summary>A write of this replica's own, so that its route table need not wait for the feed.</summary>
+    event Action<Session>? SessionWritten;
+
+    /// <inheritdoc cref="SessionWritten"/>
+    event Action<MachineRecord>? MachineWritten;
+
+    /// <summary>A removal by this replica, with the removal's epoch.</summary>
+    event Action<UserId, long>? SessionRemoved;
+
     /// <summary>The user's session, or null when the map has none (which is not yet <em>unassigned</em>: see <see cref="ReadGenerationAsync"/>).</summary>
     Task<Session?> FindSessionAsync(UserId user, CancellationToken cancellationToken);
 

@@ -24,12 +24,10 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
         _waiters = new ChangeWaiters(feed);
     }
 
-    /// <summary>A write of this replica's own, so that its route table need not wait for the feed.</summary>
     public event Action<Session>? SessionWritten;
 
     public event Action<MachineRecord>? MachineWritten;
 
-    /// <summary>A removal by this replica, with the removal's epoch.</summary>
     public event Action<UserId, long>? SessionRemoved;
 
     public async Task<Session?> FindSessionAsync(UserId user, CancellationToken cancellationToken)

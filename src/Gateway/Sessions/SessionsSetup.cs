@@ -17,6 +17,7 @@ internal static class SessionsSetup
         services.AddSingleton(Replica.New());
         services.AddSingleton<SessionsMetrics>();
         services.AddSingleton<MapCalls>();
+        services.AddSingleton<IChangeChannel, RedisChangeChannel>();
         services.AddSingleton<ChangeFeed>();
         services.AddHostedService(static provider => provider.GetRequiredService<ChangeFeed>());
         services.AddSingleton<RedisSessionMap>();

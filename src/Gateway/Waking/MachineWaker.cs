@@ -26,6 +26,7 @@ internal sealed class MachineWaker(
     WakingMetrics metrics,
     IOptions<WakingOptions> options,
     TimeProvider time,
+    Random random,
     ILoggerFactory loggers,
     PrepareMachine? prepare = null)
 {
@@ -90,7 +91,7 @@ internal sealed class MachineWaker(
                 return (flight, false);
             }
 
-            var mine = new WakeInFlight(map, machines, probe, replica, options.Value, time, _logger, request, doubted, _alone, times, prepare);
+            var mine = new WakeInFlight(map, machines, probe, replica, options.Value, time, _logger, request, doubted, _alone, times, random, prepare);
             if (_inFlight.TryAdd(key, mine))
             {
                 _ = RunAsync(key, mine, request.Cause);
@@ -114,5 +115,5 @@ internal sealed class MachineWaker(
     }
 
     /// <summary>Spread at random, so that all who are sent away do not come back at once.</summary>
-    private static TimeSpan Spread(TimeSpan least) => least + (least * 2 * Random.Shared.NextDouble());
+    private TimeSpan Spread(TimeSpan least) => least + (least * 2 * random.NextDouble());
 }

@@ -132,5 +132,5 @@ internal sealed partial class WakeInFlight
 
     /// <summary>With jitter, so that replicas and machines do not ask in step.</summary>
     private Task PauseAsync(TimeSpan pause, CancellationToken cancellationToken) =>
-        Task.Delay(pause * (0.75 + (0.5 * Random.Shared.NextDouble())), _time, cancellationToken);
+        Task.Delay(pause * (0.75 + (0.5 * _random.NextDouble())), _time, cancellationToken);
 }

@@ -21,14 +21,15 @@ internal sealed partial class WakeInFlight
     private readonly WokenAlone _alone;
     private readonly BootTimes _times;
     private readonly PrepareMachine? _prepare;
+    private readonly Random _random;
     private readonly DateTimeOffset _deadline;
     private bool _resumes;
     private BootKind? _kind;
 
     public WakeInFlight(
-        ISessionMap map, IMachines machines, IReadinessProbe probe, Replica replica, WakingOptions options, TimeProvider time, ILogger logger, WakeRequest request, long? doubted, WokenAlone alone, BootTimes times, PrepareMachine? prepare)
+        ISessionMap map, IMachines machines, IReadinessProbe probe, Replica replica, WakingOptions options, TimeProvider time, ILogger logger, WakeRequest request, long? doubted, WokenAlone alone, BootTimes times, Random random, PrepareMachine? prepare)
     {
-        (_map, _machines, _probe, _replica, _options, _time, _logger, _request, _doubted, _alone, _times, _prepare) = (map, machines, probe, replica, options, time, logger, request, doubted, alone, times, prepare);
+        (_map, _machines, _probe, _replica, _options, _time, _logger, _request, _doubted, _alone, _times, _random, _prepare) = (map, machines, probe, replica, options, time, logger, request, doubted, alone, times, random, prepare);
         _deadline = time.GetUtcNow() + options.WakeLimit;
         Progress = new WakeProgress(time);
         Held = new HeldLine(time);

@@ -7,6 +7,15 @@ namespace Gateway.FunctionalTests;
 /// <summary>A session map to read from: what the operations endpoints need of one, and no more.</summary>
 internal sealed class MemorySessions : ISessionMap
 {
+    /// <summary>Nobody writes here, so nothing is ever raised.</summary>
+    public event Action<Session>? SessionWritten { add { } remove { } }
+
+    /// <inheritdoc cref="SessionWritten"/>
+    public event Action<MachineRecord>? MachineWritten { add { } remove { } }
+
+    /// <inheritdoc cref="SessionWritten"/>
+    public event Action<UserId, long>? SessionRemoved { add { } remove { } }
+
     public ConcurrentDictionary<UserId, Session> Sessions { get; } = new();
 
     public ConcurrentDictionary<MachineId, MachineRecord> Machines { get; } = new();

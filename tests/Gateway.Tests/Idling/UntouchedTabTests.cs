@@ -43,15 +43,16 @@ public sealed class UntouchedTabTests : IDisposable
         var (self, time, waking, idling) = (new Replica("one"), _world.Time, Options.Create(_waking), Options.Create(_idling));
         var held = new HeldRequests(_waking);
         _waker = new MachineWaker(
-            _view, _machines.For(replica), new SimulatedProbe(_machines, time), self, held, new BootTimes(), new WakingMetrics(meters, held), waking, time, NullLoggerFactory.Instance);
+            _view, _machines.For(replica), new SimulatedProbe(_machines, time), self, held, new BootTimes(), new WakingMetrics(meters, held), waking, time, Random.Shared, NullLoggerFactory.Instance);
         _background = new BackgroundWakes(_view, _waker, waking, time);
         _visits = new Visits(time);
         _waker.Woken = _visits.Begin;
-        var visitMap = new SimulatedVisitMap(new SimulatedVisitStore(time));
+        var visitMap = new SimulatedVisitMap(new SimulatedVisitStore(time, _map), replica);
         var consents = new Consents(_visits, visitMap, self, new NoSockets(), idling, time, NullLogger<Consents>.Instance);
         visitMap.OnConsentAsked((machine, epoch) => consents.AnswerAsync(machine, epoch, CancellationToken.None));
         _reports = new VisitReports(_visits, visitMap, consents, self, idling, time, NullLogger<VisitReports>.Instance);
-        var stop = new IdleStop(_view, visitMap, _machines.For(replica), self, idling, time, NullLogger<IdleStop>.Instance);
+        var machineStop = new MachineStop(_view, _machines.For(replica), self, idling, time, NullLogger<MachineStop>.Instance);
+        var stop = new IdleStop(_view, visitMap, machineStop, self, idling, time, NullLogger<IdleStop>.Instance);
         _sweeper = new IdleSweeper(visitMap, _view, stop, self, idling, time, new IdlingMetrics(meters, _visits), NullLogger<IdleSweeper>.Instance);
         _world.Run(() => _view.WriteAsync(new Session { User = Alice, State = SessionState.Assigned, App = App, Machine = _machine }, CancellationToken.None));
     }

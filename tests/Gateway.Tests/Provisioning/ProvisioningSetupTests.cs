@@ -47,7 +47,7 @@ public sealed class ProvisioningSetupTests
         .AddSingleton<ISessionMap>(new SimulatedMap(_world.Time).For("a"))
         .AddSingleton<INotes>(new SimulatedNotes())
         .AddSingleton<AuditTrail>()
-        .AddSingleton<IVisitMap>(new SimulatedVisitMap(new SimulatedVisitStore(_world.Time)))
+        .AddSingleton<IVisitMap>(new SimulatedVisitMap(new SimulatedVisitStore(_world.Time, new SimulatedMap(_world.Time)), new SimulatedReplica("a")))
         .AddSingleton<IMachines>(new SimulatedMachines(_world.Time))
         .AddProvisioning(provider => provider.GetRequiredService<MapRebuild>().EnsureListedAsync)
         .AddReconciling()

@@ -12,7 +12,7 @@ public sealed class UpgradeRoundTests
     private readonly UpgradeStage _stage = new();
     private readonly SimulatedVisitStore _visits;
 
-    public UpgradeRoundTests() => _visits = new SimulatedVisitStore(_stage.Base.Time);
+    public UpgradeRoundTests() => _visits = new SimulatedVisitStore(_stage.Base.Time, _stage.Base.Map);
 
     [Fact]
     public void Round_upgrades_those_that_sleep_and_tells_how_many_are_left()
@@ -84,6 +84,6 @@ public sealed class UpgradeRoundTests
     private List<Session> Sleepers(int count) => [.. Enumerable.Range(0, count).Select(n => _stage.Sleeping(new UserId($"user-{n}")))];
 
     private UpgradeRound Round(SimulatedReplica replica) => new(
-        _stage.Base.Notes, new SimulatedVisitMap(_visits), _stage.Base.Map.For(replica), _stage.Machines.For(replica), _stage.Upgrade(replica),
+        _stage.Base.Notes, new SimulatedVisitMap(_visits, replica), _stage.Base.Map.For(replica), _stage.Machines.For(replica), _stage.Upgrade(replica),
         new WorkspaceTemplate(_stage.Base.Options, _stage.Base.Names), _stage.Base.Names, new WorkspaceOverrides(_stage.Base.Notes), new Replica(replica.Name), _stage.Base.Time);
 }

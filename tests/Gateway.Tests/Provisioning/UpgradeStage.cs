@@ -41,8 +41,8 @@ internal sealed class UpgradeStage
     {
         var held = new HeldRequests(Waking);
         return new MachineWaker(
-            Base.Map.For(replica), Machines.For(replica), new SimulatedProbe(Machines, Base.Time), new Replica(replica.Name), held, new WakingMetrics(new NoMeters(), held),
-            Microsoft.Extensions.Options.Options.Create(Waking), Base.Time, NullLoggerFactory.Instance, Upgrade(replica).PrepareAsync);
+            Base.Map.For(replica), Machines.For(replica), new SimulatedProbe(Machines, Base.Time), new Replica(replica.Name), held, new BootTimes(), new WakingMetrics(new NoMeters(), held),
+            Microsoft.Extensions.Options.Options.Create(Waking), Base.Time, Random.Shared, NullLoggerFactory.Instance, Upgrade(replica).PrepareAsync);
     }
 
     public WakeOutcome Wake(MachineWaker waker, Session session) => Base.World.Run(() => StartWake(waker, session));
