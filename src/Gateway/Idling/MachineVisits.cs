@@ -13,6 +13,7 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
 
     private int _open;
     private int _sockets;
+    private int _polls;
     private int _gate = Opened;
     private long _gateClosedAt;
     private long _lastEnd = DateTimeOffset.UnixEpoch.UtcTicks;
@@ -33,6 +34,9 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
     public int Sockets => Volatile.Read(ref _sockets);
 
     public int Requests => Math.Max(0, Open - Sockets);
+
+    /// <summary>Of the requests, those that are no use of the machine: they stand against a stop while they last, and put off nothing.</summary>
+    public int Polls => Volatile.Read(ref _polls);
 
     /// <summary>When something that counts last passed, a visit that counts last began or ended, or the machine was woken. The Unix epoch: nothing of that here.</summary>
     public DateTimeOffset LastActivity
@@ -80,6 +84,10 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
         {
             Begin();
         }
+        else if (!socket)
+        {
+            Interlocked.Increment(ref _polls);
+        }
 
         return true;
     }
@@ -95,6 +103,10 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
         if (socket)
         {
             Interlocked.Decrement(ref _sockets);
+        }
+        else if (!counts)
+        {
+            Interlocked.Decrement(ref _polls);
         }
 
         Interlocked.Decrement(ref _open);

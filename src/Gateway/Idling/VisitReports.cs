@@ -64,7 +64,7 @@ internal sealed partial class VisitReports(
         var idle = known.Where(static machine => machine.Open == 0).ToList();
         // What was only polled in the background has no news: an entry of its own would begin its idle time anew with every report.
         var reports = known
-            .Where(static machine => machine.Open > 0 || machine.LastActivity > DateTimeOffset.UnixEpoch)
+            .Where(static machine => machine.Open > machine.Polls || machine.LastActivity > DateTimeOffset.UnixEpoch)
             .Select(machine => new IdleReport(machine.Machine, IdleDecision.NotIdleBefore(machine, now, options.Value), machine.LastActivity))
             .ToList();
         if (reports.Count > 0)

@@ -32,6 +32,19 @@ public sealed class IdleDecisionTests
     }
 
     [Fact]
+    public void Background_poll_in_progress_stands_against_a_stop_and_puts_off_nothing()
+    {
+        _machine.TryEnter(socket: false, counts: true);
+        _machine.Leave(socket: false, counts: true);
+        _time.Advance(_options.IdleAfter);
+
+        _machine.TryEnter(socket: false, counts: false);
+
+        Assert.True(Objects);
+        Assert.Equal(_begin + _options.IdleAfter, NotIdleBefore);
+    }
+
+    [Fact]
     public void Background_poll_is_no_activity_and_begins_nothing_anew()
     {
         _machine.TryEnter(socket: false, counts: false);
