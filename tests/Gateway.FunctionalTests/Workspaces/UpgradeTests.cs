@@ -71,7 +71,7 @@ public sealed class UpgradeTests
         }
 
         // Nobody told the map that they sleep, and the platform is asked before anything is done.
-        var after = await cloud.StartGatewayAsync(("Workspaces:Image", After), ("Idling:IdleAfter", "00:00:01"), ("Idling:SweepEvery", "00:00:00.2"), ("Idling:ReportEvery", "00:00:00.2"));
+        var after = await cloud.StartGatewayAsync(("Workspaces:Image", After), ("Idling:IdleAfter", "00:00:01"), ("Idling:SweepEvery", "00:00:00.2"), ("Idling:ReportEvery", "00:00:00.2"), ("Idling:ReplicaLease", "00:00:02"));
         using var operators = after.OperatorClient();
         await Eventually.HoldsAsync(async () => (await operators.GetFromJsonAsync<JsonNode>("/api/routes?state=asleep"))!["routes"]!.AsArray().Count == 2);
         using var asked = await operators.PostAsJsonAsync("/api/upgrade", new { pace_seconds = 0 });
