@@ -113,7 +113,7 @@ internal sealed partial class MapRebuild(
             await Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, time, cancellationToken);
         }
 
-        if (!await map.MarkListedAsync(generation, cancellationToken))
+        if (!await map.MarkListedAsync(generation, foundNothing: found.Machines.Count + found.Drift == 0, cancellationToken))
         {
             return false;
         }

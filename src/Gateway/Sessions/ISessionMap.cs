@@ -51,7 +51,10 @@ internal interface ISessionMap
     Task<MapGeneration> ReadGenerationAsync(CancellationToken cancellationToken);
 
     /// <summary>Says that a complete listing was read and adopted in this generation; false when the generation changed meanwhile.</summary>
-    Task<bool> MarkListedAsync(string generation, CancellationToken cancellationToken);
+    /// <param name="generation">The one that was listed.</param>
+    /// <param name="foundNothing">There was no machine at all: nobody can be on one, so the map is as good as old.</param>
+    /// <param name="cancellationToken">Gives up.</param>
+    Task<bool> MarkListedAsync(string generation, bool foundNothing, CancellationToken cancellationToken);
 }
 
 /// <summary>What a compare-and-set came to.</summary>

@@ -112,8 +112,8 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
         return new MapGeneration((string)answer[0]!, (string?)answer[1] == "1", DateTimeOffset.FromUnixTimeMilliseconds(long.Parse((string)answer[2]!, CultureInfo.InvariantCulture)));
     }
 
-    public async Task<bool> MarkListedAsync(string generation, CancellationToken cancellationToken) =>
-        (long)await _calls.ScriptAsync(SessionScripts.MarkListed, [_keys.Generation], [generation], cancellationToken) == 1;
+    public async Task<bool> MarkListedAsync(string generation, bool foundNothing, CancellationToken cancellationToken) =>
+        (long)await _calls.ScriptAsync(SessionScripts.MarkListed, [_keys.Generation], [generation, foundNothing ? 1 : 0], cancellationToken) == 1;
 
     public async Task<SessionsPage> PageAsync(string? after, string? prefix, int limit, CancellationToken cancellationToken)
     {

@@ -55,12 +55,15 @@ internal static class SessionScripts
         return {redis.call('HGET', KEYS[1], 'id'), redis.call('HGET', KEYS[1], 'listed') or '0', redis.call('HGET', KEYS[1], 'since')}
         """;
 
-    /// <summary>KEYS: generation. ARGV: the id it must still have.</summary>
+    /// <summary>KEYS: generation. ARGV: the id it must still have, 1 if no machine was found.</summary>
     public const string MarkListed = """
         if redis.call('HGET', KEYS[1], 'id') ~= ARGV[1] then
           return 0
         end
         redis.call('HSET', KEYS[1], 'listed', '1')
+        if ARGV[2] == '1' then
+          redis.call('HSET', KEYS[1], 'since', '0')
+        end
         return 1
         """;
 

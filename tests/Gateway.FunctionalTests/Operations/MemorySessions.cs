@@ -65,7 +65,7 @@ internal sealed class MemorySessions : ISessionMap
 
     public Task<MapGeneration> ReadGenerationAsync(CancellationToken cancellationToken) => throw new NotSupportedException();
 
-    public Task<bool> MarkListedAsync(string generation, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public Task<bool> MarkListedAsync(string generation, bool foundNothing, CancellationToken cancellationToken) => throw new NotSupportedException();
 
     private void ThrowIfAway()
     {

@@ -51,6 +51,18 @@ public abstract partial class SessionMapTests
     private protected abstract string Url { get; }
 
     [Fact]
+    public async Task MapInWhoseListingNoMachineWasFound_IsAsGoodAsOld()
+    {
+        await using var replica = await StartAsync();
+        var generation = await replica.Map.ReadGenerationAsync(CancellationToken.None);
+        Assert.InRange(TimeProvider.System.GetUtcNow() - generation.Since, TimeSpan.FromMinutes(-1), TimeSpan.FromMinutes(1));
+
+        Assert.True(await replica.Map.MarkListedAsync(generation.Id, foundNothing: true, CancellationToken.None));
+
+        Assert.Equal(DateTimeOffset.UnixEpoch, (await replica.Map.ReadGenerationAsync(CancellationToken.None)).Since);
+    }
+
+    [Fact]
     public async Task FirstWriteWins_AndASecondOneFromTheSameReading_Loses()
     {
         await using var one = await StartAsync();
@@ -99,7 +111,7 @@ public abstract partial class SessionMapTests
     {
         await using var replica = await StartAsync();
         var before = await replica.Map.ReadGenerationAsync(CancellationToken.None);
-        Assert.True(await replica.Map.MarkListedAsync(before.Id, CancellationToken.None));
+        Assert.True(await replica.Map.MarkListedAsync(before.Id, foundNothing: false, CancellationToken.None));
         Assert.True((await replica.Map.ReadGenerationAsync(CancellationToken.None)).Listed);
         Assert.Equal(before.Since, (await replica.Map.ReadGenerationAsync(CancellationToken.None)).Since);
         await ForgetAllAsync();
@@ -109,7 +121,7 @@ public abstract partial class SessionMapTests
         Assert.NotEqual(before.Id, after.Id);
         Assert.True(after.Since >= before.Since);
         Assert.False(after.Listed);
-        Assert.False(await replica.Map.MarkListedAsync(before.Id, CancellationToken.None));
+        Assert.False(await replica.Map.MarkListedAsync(before.Id, foundNothing: false, CancellationToken.None));
     }
 
     [Fact]

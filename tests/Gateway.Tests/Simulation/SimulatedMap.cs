@@ -143,7 +143,7 @@ internal sealed class SimulatedMap(TimeProvider time)
 
     internal MapGeneration ReadGeneration() { lock (_lock) { return _generation = Generation(); } }
 
-    internal bool MarkListed(string generation)
+    internal bool MarkListed(string generation, bool foundNothing = false)
     {
         lock (_lock)
         {
@@ -152,7 +152,7 @@ internal sealed class SimulatedMap(TimeProvider time)
                 return false;
             }
 
-            _generation = _generation with { Listed = true };
+            _generation = _generation with { Listed = true, Since = foundNothing ? DateTimeOffset.UnixEpoch : _generation.Since };
             return true;
         }
     }

@@ -71,8 +71,8 @@ internal sealed class SimulatedMapView(SimulatedMap map, SimulatedReplica replic
     public Task<MapGeneration> ReadGenerationAsync(CancellationToken cancellationToken) =>
         CallAsync("map.generation", map.ReadGeneration, cancellationToken);
 
-    public Task<bool> MarkListedAsync(string generation, CancellationToken cancellationToken) =>
-        CallAsync("map.mark_listed", () => map.MarkListed(generation), cancellationToken);
+    public Task<bool> MarkListedAsync(string generation, bool foundNothing, CancellationToken cancellationToken) =>
+        CallAsync("map.mark_listed", () => map.MarkListed(generation, foundNothing), cancellationToken);
 
     public Task<MachineRecord?> WaitForChangeAsync(MachineId machine, long pastEpoch, TimeSpan atMost, CancellationToken cancellationToken) =>
         WaitAsync(machine, () => map.Find(machine), record => record.Epoch, pastEpoch, atMost, cancellationToken);
