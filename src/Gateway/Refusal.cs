@@ -79,6 +79,12 @@ internal static class RefusalResponse
                 json.WriteString(name, value);
             }
 
+            if (refusal.Progress?.Queue is { } queue)
+            {
+                json.WriteNumber("queue_position", queue.Position);
+                json.WriteNumber("expected_wait", Seconds(queue.Wait));
+            }
+
             json.WriteEndObject();
         }
 

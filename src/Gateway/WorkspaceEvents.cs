@@ -118,11 +118,13 @@ internal sealed class WorkspaceEvents(WorkspaceProgress progress, Shutdown shutd
         Math.Round(report.Elapsed.TotalSeconds, 1),
         [.. report.Steps.Select(static step => new EventStep(step.Name, step.Text, WaitingPage.NameOf(step.State), step.Usual is { } usual ? Math.Round(usual.TotalSeconds, 1) : null))],
         report.Problem,
-        report.RetryAfter is { } wait ? Math.Ceiling(wait.TotalSeconds) : null);
+        report.RetryAfter is { } wait ? Math.Ceiling(wait.TotalSeconds) : null,
+        report.Queue?.Position,
+        report.Queue is { Wait: var turn } ? Math.Ceiling(turn.TotalSeconds) : null);
 }
 
 /// <summary>What an event says. Times are in seconds.</summary>
-internal sealed record Event(string State, double Elapsed, IReadOnlyList<EventStep> Steps, string? Problem, double? RetryAfter);
+internal sealed record Event(string State, double Elapsed, IReadOnlyList<EventStep> Steps, string? Problem, double? RetryAfter, int? QueuePosition, double? ExpectedWait);
 
 /// <param name="State"><c>done</c>, <c>current</c> or <c>coming</c>.</param>
 internal sealed record EventStep(string Name, string Text, string State, double? Usual);

@@ -1,3 +1,4 @@
+using Gateway.Machines;
 using Gateway.Provisioning;
 using Gateway.Sessions;
 using Gateway.Waking;
@@ -12,6 +13,9 @@ namespace Gateway;
 /// <param name="RetryAfter">When trying again helps, where it failed.</param>
 internal sealed record ProgressReport(string State, IReadOnlyList<ProgressStep> Steps, TimeSpan Elapsed, string? Problem, TimeSpan? RetryAfter)
 {
+    /// <summary>Many start at once, and the platform takes them one after another: how many turns from now, and about how long. Null: no waiting.</summary>
+    public (int Position, TimeSpan Wait)? Queue { get; init; }
+
     public bool IsOnItsWay => Steps.Count > 0;
 }
 
@@ -48,8 +52,8 @@ internal sealed class WorkspaceProgress(RouteTable routes, WorkspaceProvisioner 
             { Route: { Session: { State: SessionState.Assigned, Machine: { } machine } } route } => OfMachine(machine, route.Machine),
             { Route.Session: { State: SessionState.Failed, Failure: { } failure } } when failure.Until > time.GetUtcNow() => Failed(failure),
             { Route.Session: { State: SessionState.Provisioning } session } =>
-                OnItsWay("provisioning", [.. Making, .. Waking], session.Volume is null ? "volume" : "machine", time.GetUtcNow() - session.ChangedAt),
-            _ => provisioner.IsMaking(user) ? OnItsWay("provisioning", [.. Making, .. Waking], "volume", TimeSpan.Zero) : Calm("unassigned"),
+                OnItsWay("provisioning", [.. Making, .. Waking], session.Volume is null ? "volume" : "machine", time.GetUtcNow() - session.ChangedAt, provisioner.QueueOf(user)),
+            _ => provisioner.QueueOf(user) is { } queue ? OnItsWay("provisioning", [.. Making, .. Waking], "volume", TimeSpan.Zero, queue) : Calm("unassigned"),
         };
 
     private ProgressReport OfMachine(MachineId machine, MachineRecord? record)
@@ -63,7 +67,7 @@ internal sealed class WorkspaceProgress(RouteTable routes, WorkspaceProvisioner 
             { State: MachineRecordState.Failed, Failure: { } failure } when flight is null && failure.Until > time.GetUtcNow() => Failed(failure),
             { State: MachineRecordState.Waking } when flight is null or { Current: WakeStep.Waiting } =>
                 OnItsWay("waking", Waking, record.Step ?? "start", time.GetUtcNow() - record.ChangedAt),
-            _ when flight is not null => OnItsWay("waking", Waking, WakeSteps.NameOf(flight.Current), flight.Elapsed),
+            _ when flight is not null => OnItsWay("waking", Waking, WakeSteps.NameOf(flight.Current), flight.Elapsed, flight.Queue),
             { State: MachineRecordState.Gone } => Calm("gone"),
             { State: MachineRecordState.Stopping } => Calm("stopping"),
             _ => Calm("asleep"),
@@ -74,7 +78,7 @@ internal sealed class WorkspaceProgress(RouteTable routes, WorkspaceProvisioner 
 
     private ProgressReport Failed(RecordFailure failure) => new("failed", [], TimeSpan.Zero, failure.Detail, failure.Until - time.GetUtcNow());
 
-    private ProgressReport OnItsWay(string state, (string Name, string Text)[] steps, string current, TimeSpan elapsed)
+    private ProgressReport OnItsWay(string state, (string Name, string Text)[] steps, string current, TimeSpan elapsed, QueueWatch? queue = null)
     {
         var reached = 0;
         while (reached < steps.Length && steps[reached].Name != current)
@@ -90,7 +94,10 @@ internal sealed class WorkspaceProgress(RouteTable routes, WorkspaceProvisioner 
                 step.Name, step.Text, at < reached ? StepState.Done : at == reached ? StepState.Current : StepState.Coming, UsualOf(step.Name)))],
             elapsed > TimeSpan.Zero ? elapsed : TimeSpan.Zero,
             null,
-            null);
+            null)
+        {
+            Queue = queue?.Place is { } place ? (place.Position, place.ExpectedWait) : null,
+        };
     }
 
     private TimeSpan? UsualOf(string step) => step switch

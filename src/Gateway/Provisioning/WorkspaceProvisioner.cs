@@ -22,7 +22,7 @@ internal sealed partial class WorkspaceProvisioner(
     private static readonly TimeSpan LongestBackoff = TimeSpan.FromMinutes(5);
 
     private readonly Lock _lock = new();
-    private readonly Dictionary<(UserId User, MachineId? Lost), Task<ProvisionOutcome>> _jobs = [];
+    private readonly Dictionary<(UserId User, MachineId? Lost), (Task<ProvisionOutcome> Ended, QueueWatch Queue)> _jobs = [];
     private long _jobsStarted;
 
     /// <summary>The user's session with a machine, made if need be; the caller waits for it as long as <paramref name="hold"/>.</summary>
@@ -35,12 +35,12 @@ internal sealed partial class WorkspaceProvisioner(
     public Task<ProvisionOutcome> ReplaceLostMachineAsync(Session session, TimeSpan hold, CancellationToken cancellationToken) =>
         JoinAsync(session.User, session.Machine, hold, cancellationToken);
 
-    /// <summary>Whether this replica is making the user's workspace, or waits for one that does.</summary>
-    public bool IsMaking(UserId user)
+    /// <summary>Whether this replica is making the user's workspace, or waits for one that does, and where that has to wait for its turn. Null: no.</summary>
+    public QueueWatch? QueueOf(UserId user)
     {
         lock (_lock)
         {
-            return _jobs.ContainsKey((user, null));
+            return _jobs.TryGetValue((user, null), out var job) ? job.Queue : null;
         }
     }
 
@@ -63,22 +63,24 @@ internal sealed partial class WorkspaceProvisioner(
     private Task<ProvisionOutcome> Join(UserId user, MachineId? lost)
     {
         var ended = new TaskCompletionSource<ProvisionOutcome>();
+        var queue = new QueueWatch();
         lock (_lock)
         {
             if (_jobs.TryGetValue((user, lost), out var running))
             {
-                return running;
+                return running.Ended;
             }
 
-            _jobs[(user, lost)] = ended.Task;
+            _jobs[(user, lost)] = (ended.Task, queue);
         }
 
-        _ = RunAsync(user, lost, ended);
+        _ = RunAsync(user, lost, ended, queue);
         return ended.Task;
     }
 
-    private async Task RunAsync(UserId user, MachineId? lost, TaskCompletionSource<ProvisionOutcome> ended)
+    private async Task RunAsync(UserId user, MachineId? lost, TaskCompletionSource<ProvisionOutcome> ended, QueueWatch queue)
     {
+        QueueWatch.Current = queue;
         var started = time.GetTimestamp();
         using var limit = new CancellationTokenSource(options.ProvisioningLimit, time);
         ProvisionOutcome outcome;

@@ -52,6 +52,7 @@ internal sealed partial class WakeInFlight
         using var activity = GatewayTelemetry.Source.StartActivity("gateway.wake.lead", ActivityKind.Internal);
         activity?.SetTag("gateway.machine", _request.Machine.Value);
         Trace = activity?.Context ?? default;
+        QueueWatch.Current = Progress.Queue;
         using var limit = new CancellationTokenSource(_options.WakeLimit, _time);
         try
         {

@@ -1,3 +1,5 @@
+using Gateway.Machines;
+
 namespace Gateway.Waking;
 
 /// <summary>The steps of a wake, in their order.</summary>
@@ -32,6 +34,9 @@ internal sealed class WakeProgress(TimeProvider time)
 
     /// <summary>Steps begun, with the time since the wake began.</summary>
     public IReadOnlyList<(WakeStep Step, TimeSpan At)> Steps => _steps;
+
+    /// <summary>Where the wake has to wait for its turn at the platform.</summary>
+    public QueueWatch Queue { get; } = new();
 
     public WakeStep Current => _steps[^1].Step;
 
