@@ -42,7 +42,13 @@ internal static class ManyHeld
         }));
 
         var good = answers.Count(static answer => answer.Status == 200);
-        var last = answers.Max(static answer => answer.SinceReady);
+        var slowest = answers.MaxBy(static answer => answer.SinceReady);
+        var last = slowest.SinceReady;
+        if (last > Answered)
+        {
+            Console.Error.WriteLine($"The slowest answer:\n{slowest.Head}");
+        }
+
         var whileHeld = await held / 1024.0 / Requests;
         var each = memory.Growth / 1024.0 / Requests;
         return
