@@ -45,6 +45,7 @@ internal static class GatewaySetup
             Wake = session => provider.GetRequiredService<WakesAhead>().Wake(session, WakeCause.Operator),
         });
         services.AddSingleton<WakesAhead>();
+        services.AddHostedService<RevokedSockets>();
         return services;
     }
 
@@ -83,8 +84,10 @@ internal static class GatewaySetup
     {
         var visits = app.Services.GetRequiredService<Visits>();
         app.Services.GetRequiredService<RouteTable>().InUse = machine => visits.Of(machine) is { Open: > 0 };
-        var signIns = app.Services.GetRequiredService<SignIns>();
-        app.Services.GetRequiredService<ChangeFeed>().Missed += signIns.Unverify;
+        var changes = app.Services.GetRequiredService<IdentityChanges>();
+        var feed = app.Services.GetRequiredService<ChangeFeed>();
+        feed.OtherChanged += changes.Hear;
+        feed.Missed += changes.Missed;
         var ahead = app.Services.GetRequiredService<WakesAhead>();
         app.Services.GetRequiredService<IdentityEvents>().SignedIn = ahead.Wake;
 

@@ -48,7 +48,7 @@ internal sealed partial class ChangeFeed(
     {
         connection.Connected += OnMissed;
         (await connection.ListenAsync(keys.Changes).WaitAsync(stoppingToken)).OnMessage(message => Hear(message.Message.ToString()));
-        using var timer = new PeriodicTimer(Beat, time);
+        using var timer = new PeriodicTimer(Beat / 2, time);
         do
         {
             try
