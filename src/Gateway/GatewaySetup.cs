@@ -51,6 +51,7 @@ internal static class GatewaySetup
         });
         services.AddSingleton<WakesAhead>();
         services.AddSingleton<PrepareMachine>(static provider => provider.GetRequiredService<WorkspaceUpgrade>().PrepareAsync);
+        services.AddHostedService<RevokedSockets>();
         return services;
     }
 
@@ -90,8 +91,10 @@ internal static class GatewaySetup
         var visits = app.Services.GetRequiredService<Visits>();
         app.Services.GetRequiredService<RouteTable>().InUse = machine => visits.Of(machine) is { Open: > 0 };
         app.Services.GetRequiredService<MachineWaker>().Woken = visits.Begin;
-        var signIns = app.Services.GetRequiredService<SignIns>();
-        app.Services.GetRequiredService<ChangeFeed>().Missed += signIns.Unverify;
+        var changes = app.Services.GetRequiredService<IdentityChanges>();
+        var feed = app.Services.GetRequiredService<ChangeFeed>();
+        feed.OtherChanged += changes.Hear;
+        feed.Missed += changes.Missed;
         var ahead = app.Services.GetRequiredService<WakesAhead>();
         app.Services.GetRequiredService<IdentityEvents>().SignedIn = ahead.Wake;
 

@@ -1,3 +1,4 @@
+using Gateway.Identity.Access;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Tokens;
@@ -5,7 +6,7 @@ using Microsoft.IdentityModel.Tokens;
 namespace Gateway.Identity;
 
 /// <summary>Bearer tokens of the provider, for programs.</summary>
-internal sealed class BearerSetup(IOptions<IdentityOptions> identity, Provider provider) : IConfigureNamedOptions<JwtBearerOptions>
+internal sealed class BearerSetup(IOptions<IdentityOptions> identity, Provider provider, UserAccess access) : IConfigureNamedOptions<JwtBearerOptions>
 {
     private static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);
 
@@ -55,14 +56,18 @@ internal sealed class BearerSetup(IOptions<IdentityOptions> identity, Provider p
 
     private Task KeepUserAsync(TokenValidatedContext context)
     {
-        if (UserClaims.From(context.Principal!, identity.Value, IdentitySchemes.Bearer) is { } user)
+        if (UserClaims.From(context.Principal!, identity.Value, IdentitySchemes.Bearer) is not { } user)
         {
-            context.Principal = user;
-            context.HttpContext.Items[IdentityItems.CredentialConsumed] = true;
+            context.Fail("The token names no user.");
+        }
+        else if (access.HasEnded(user))
+        {
+            context.Fail("The token was ended.");
         }
         else
         {
-            context.Fail("The token names no user.");
+            context.Principal = user;
+            context.HttpContext.Items[IdentityItems.CredentialConsumed] = true;
         }
 
         return Task.CompletedTask;

@@ -52,12 +52,22 @@ internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Fun
         EvictIfFull();
     }
 
-    /// <summary>It has ended, here or elsewhere; a read that is under way must not bring it back.</summary>
+    /// <summary>It was ended here; a read that is under way must not bring it back.</summary>
     public void End(string id)
     {
         Interlocked.Increment(ref _heard);
         _believed[id] = new Belief(null, time.GetTimestamp());
         EvictIfFull();
+    }
+
+    /// <summary>It was ended elsewhere. What is not held needs no entry: a read that is under way is doubted by the count.</summary>
+    public void HasEnded(string id)
+    {
+        Interlocked.Increment(ref _heard);
+        if (_believed.ContainsKey(id))
+        {
+            _believed[id] = new Belief(null, time.GetTimestamp());
+        }
     }
 
     /// <summary>Makes the next use of everything ask the store.</summary>

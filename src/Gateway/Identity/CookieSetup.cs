@@ -1,3 +1,4 @@
+using Gateway.Identity.Access;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.Extensions.Options;
@@ -5,7 +6,7 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Identity;
 
 /// <summary>The sign-in cookie: a protected handle of a sign-in kept in the store.</summary>
-internal sealed class CookieSetup(IOptions<IdentityOptions> identity, SignIns signIns) : IConfigureNamedOptions<CookieAuthenticationOptions>
+internal sealed class CookieSetup(IOptions<IdentityOptions> identity, SignIns signIns, UserAccess access) : IConfigureNamedOptions<CookieAuthenticationOptions>
 {
     public void Configure(CookieAuthenticationOptions options) => Configure(IdentitySchemes.Cookie, options);
 
@@ -42,7 +43,7 @@ internal sealed class CookieSetup(IOptions<IdentityOptions> identity, SignIns si
 
     private async Task RejectEndedAsync(CookieValidatePrincipalContext context)
     {
-        if (signIns.HasEnded(context.Properties))
+        if (signIns.HasEnded(context.Properties) || access.HasEnded(context.Principal!))
         {
             context.RejectPrincipal();
             await context.HttpContext.SignOutAsync(IdentitySchemes.Cookie);

@@ -1,3 +1,4 @@
+using Gateway.Identity.Access;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
@@ -11,6 +12,7 @@ internal sealed partial class IdentityAnswers(
     RequestCredential credential,
     Provider provider,
     ISignInStore store,
+    UserAccess access,
     IdentityMetrics metrics,
     ILogger<IdentityAnswers> logger) : IAuthorizationMiddlewareResultHandler
 {
@@ -24,8 +26,8 @@ internal sealed partial class IdentityAnswers(
         var forOperators = policy.Requirements.Any(requirement => requirement is IsOperator.Requirement);
         var kind = forOperators ? ClientKind.Program : context.Request.GetClientKind();
         return authorizeResult.Forbidden
-            ? RefuseAsync(context, Forbidden(authorizeResult, forOperators), kind)
-            : ChallengeAsync(context, kind, byBearer: forOperators || credential.SchemeOf(context) == IdentitySchemes.Bearer);
+            ? RefuseAsync(context, Forbidden(context, authorizeResult, forOperators), kind)
+            : ChallengeAsync(context, kind, byBearer: forOperators || credential.SchemeOf(context) != IdentitySchemes.Cookie);
     }
 
     /// <summary>Sends the browser to sign in, to come back to this path of ours.</summary>
@@ -92,8 +94,13 @@ internal sealed partial class IdentityAnswers(
         await RefuseAsync(context, IdentityRefusals.NotSignedIn, kind);
     }
 
-    private static Refusal Forbidden(PolicyAuthorizationResult result, bool forOperators)
+    private Refusal Forbidden(HttpContext context, PolicyAuthorizationResult result, bool forOperators)
     {
+        if (access.IsDenied(context.User))
+        {
+            return IdentityRefusals.Denied;
+        }
+
         if (forOperators)
         {
             return IdentityRefusals.NotOperator;

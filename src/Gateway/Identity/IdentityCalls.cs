@@ -9,7 +9,19 @@ internal sealed record IdentityKeys(string Prefix, RedisKey Sequence, RedisChann
 {
     public RedisKey ProtectionKeys => Prefix + ":protection-keys";
 
+    /// <summary>What operators decided of users.</summary>
+    public RedisKey Decisions => Prefix + ":access";
+
+    /// <summary>Users by the moment (ms) before which their credentials have ended.</summary>
+    public RedisKey Ends => Prefix + ":ended-before";
+
     public RedisKey SignIn(string id) => $"{Prefix}:sign-in:{id}";
+
+    public RedisKey Token(string id) => $"{Prefix}:token:{id}";
+
+    public RedisKey TokensOf(UserId user) => $"{Prefix}:tokens:{user.Value}";
+
+    public RedisKey TokenUses(UserId user) => $"{Prefix}:token-uses:{user.Value}";
 }
 
 /// <summary>Every call of the room to Redis goes through here: bounded, and one exception for all the ways Redis can fail to answer.</summary>

@@ -12,6 +12,7 @@ internal static class IdentityCookies
     public const string Host = "__Host-gateway";
     public const string Correlation = "gateway.sign-in.";
     public const string Nonce = "gateway.nonce.";
+    public const string Form = "gateway.form";
 
     /// <summary>A cookie is ours when its name is <see cref="Plain"/> or begins with one of these.</summary>
     public static readonly string[] Prefixes = [Host, "gateway."];

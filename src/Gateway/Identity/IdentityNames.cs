@@ -8,6 +8,9 @@ internal static class IdentityPolicies
 
     /// <summary>The operator role, by bearer only. Answers are always JSON.</summary>
     public const string Operator = "gateway.operator";
+
+    /// <summary>The operator or the viewer role: reads on the operations listener, no actions.</summary>
+    public const string Viewer = "gateway.viewer";
 }
 
 internal static class IdentitySchemes
@@ -16,6 +19,7 @@ internal static class IdentitySchemes
     public const string Chosen = "gateway";
     public const string Cookie = "gateway.cookie";
     public const string Bearer = "gateway.bearer";
+    public const string Token = "gateway.token";
     public const string Provider = "gateway.provider";
 }
 
@@ -27,6 +31,8 @@ internal static class IdentityPaths
     public const string SignOut = "/.gateway/sign-out";
     public const string SignedOut = "/.gateway/signed-out";
     public const string Me = "/.gateway/me";
+    public const string Tokens = "/.gateway/tokens";
+    public const string RevokeToken = "/.gateway/tokens/revoke";
 }
 
 /// <summary>What Identity leaves in <see cref="HttpContext.Items"/> for the request path.</summary>

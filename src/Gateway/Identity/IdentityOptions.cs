@@ -41,6 +41,9 @@ internal sealed class IdentityOptions
     /// <summary>The role that may use the operations listener. Defaults to <c>operator</c>.</summary>
     public string OperatorRole { get; set; } = "operator";
 
+    /// <summary>The role that may read on the operations listener and change nothing. Defaults to <c>viewer</c>.</summary>
+    public string ViewerRole { get; set; } = "viewer";
+
     /// <summary>Scopes asked for at sign-in, separated by spaces. Defaults to <c>openid profile email</c>.</summary>
     public string Scopes { get; set; } = "openid profile email";
 
@@ -61,6 +64,12 @@ internal sealed class IdentityOptions
 
     /// <summary>How many verified sign-ins are kept in memory. Defaults to 10,000.</summary>
     public int MaximumBelieved { get; set; } = 10_000;
+
+    /// <summary>How long a socket outlives the credential it was opened with, when that ends by itself. Defaults to 5 minutes.</summary>
+    public TimeSpan SocketGrace { get; set; } = TimeSpan.FromMinutes(5);
+
+    /// <summary>The longest life of a personal access token. Defaults to 365 days.</summary>
+    public TimeSpan MaximumTokenLifetime { get; set; } = TimeSpan.FromDays(365);
 
     /// <summary>How long the provider may take to answer the gateway. Defaults to 10 seconds.</summary>
     public TimeSpan ProviderTimeout { get; set; } = TimeSpan.FromSeconds(10);

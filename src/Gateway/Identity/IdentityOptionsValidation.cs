@@ -54,6 +54,7 @@ internal sealed class IdentityOptionsValidation : IValidateOptions<IdentityOptio
         Require(options.NameClaim, "NameClaim", "the claim with a display name, usually name", faults);
         Require(options.RoleClaim, "RoleClaim", "the claim with roles, usually role", faults);
         Require(options.GroupClaim, "GroupClaim", "the claim with groups, usually groups", faults);
+        Require(options.ViewerRole, "ViewerRole", "the role of those who may only look, usually viewer", faults);
         Require(options.OperatorRole, "OperatorRole", "the role of operators, usually operator", faults);
     }
 
@@ -96,6 +97,16 @@ internal sealed class IdentityOptionsValidation : IValidateOptions<IdentityOptio
         Positive(options.CookieLifetime, "CookieLifetime", faults);
         Positive(options.BelieveFor, "BelieveFor", faults);
         Positive(options.ProviderTimeout, "ProviderTimeout", faults);
+        if (options.SocketGrace < TimeSpan.Zero)
+        {
+            faults.Add("Identity:SocketGrace must not be negative");
+        }
+
+        if (options.MaximumTokenLifetime < TimeSpan.FromDays(1))
+        {
+            faults.Add("Identity:MaximumTokenLifetime must be at least one day");
+        }
+
         if (options.AbsoluteLifetime < options.CookieLifetime)
         {
             faults.Add("Identity:AbsoluteLifetime must be at least Identity:CookieLifetime");

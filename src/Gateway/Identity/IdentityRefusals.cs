@@ -17,7 +17,12 @@ internal static class IdentityRefusals
         Link = (IdentityPaths.SignOut, "Sign out"),
     };
 
-    public static readonly Refusal NotOperator = new(403, "not-operator", "Operators only", "The token is valid but does not carry the operator role.");
+    public static readonly Refusal Denied = new(403, "access-denied", "An operator has closed this account", "You are signed in, but an operator has denied this account access. Ask them, or sign in as somebody else.")
+    {
+        Link = (IdentityPaths.SignOut, "Sign out"),
+    };
+
+    public static readonly Refusal NotOperator = new(403, "not-operator", "Operators only", "The token is valid but does not carry the role that this needs.");
 
     public static readonly Refusal ForeignOrigin = new(403, "foreign-origin", "Socket from another site", "A WebSocket that relies on a sign-in must come from this gateway's own pages.");
 
@@ -52,5 +57,24 @@ internal static class IdentityRefusals
     public static readonly Refusal ForeignSignOut = new(403, "foreign-sign-out", "Sign-out from another site", "Another site asked to sign you out. Do it from here if you want to.")
     {
         Link = (IdentityPaths.SignOut, "Sign out"),
+    };
+
+    public static readonly Refusal ForeignForm = new(403, "foreign-form", "This form is not from here", "It was made for somebody else, by another site, or too long ago. Open the page again.");
+
+    public static readonly Refusal NeedsBrowser = new(403, "needs-browser", "Sign in with a browser for this", "A token can neither make nor revoke tokens. Open this page in a browser.");
+
+    public static readonly Refusal NotFresh = new(403, "not-fresh", "The sign-in was not a fresh one", "This needs your password or passkey again, within the last five minutes, as the same user. Nothing was done. Start again.")
+    {
+        Link = (IdentityPaths.Tokens, "Back to your tokens"),
+    };
+
+    public static readonly Refusal BadTokenForm = new(400, "bad-token-form", "The token was not made", "A token needs a label of at most 60 characters and a number of days within what is allowed here.")
+    {
+        Link = (IdentityPaths.Tokens, "Back to your tokens"),
+    };
+
+    public static readonly Refusal TooManyTokens = new(409, "too-many-tokens", "No more tokens", "You have as many tokens as one user may have. Revoke one that you no longer use.")
+    {
+        Link = (IdentityPaths.Tokens, "Back to your tokens"),
     };
 }

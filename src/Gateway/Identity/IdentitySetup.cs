@@ -1,3 +1,6 @@
+using Gateway.Identity.Access;
+using Gateway.Identity.Pages;
+using Gateway.Identity.Tokens;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
@@ -6,6 +9,7 @@ using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.DataProtection.KeyManagement;
 using Microsoft.AspNetCore.DataProtection.StackExchangeRedis;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 using StackExchange.Redis;
@@ -15,6 +19,8 @@ namespace Gateway.Identity;
 /// <summary>How the room is added to the host and its endpoints mapped.</summary>
 internal static class IdentitySetup
 {
+    private static readonly RequestSizeLimitAttribute SmallBody = new(16 * 1024);
+
     /// <summary>Needs <see cref="AddSignInsInRedis"/> beside it.</summary>
     public static IServiceCollection AddIdentity(this IServiceCollection services)
     {
@@ -26,6 +32,25 @@ internal static class IdentitySetup
         services.AddSingleton<Provider>();
         services.AddSingleton<RequestCredential>();
         services.AddSingleton<SignIns>();
+        services.AddSingleton<PersonalTokens>();
+        services.AddSingleton<UserAccess>();
+        services.AddSingleton<CredentialStanding>();
+        services.AddHostedService<IdentityRounds>();
+        services.AddSingleton<IConfirmedAction, TokenMaking>();
+        services.AddSingleton<SignInHandles>();
+        services.AddSingleton<FreshSignIn>();
+        services.AddSingleton<PageForms>();
+        services.AddAntiforgery(static options =>
+        {
+            options.Cookie.Name = IdentityCookies.Form;
+            options.Cookie.SameSite = SameSiteMode.Strict;
+            options.Cookie.Path = "/.gateway/";
+            options.Cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
+            options.FormFieldName = PageForms.FieldName;
+            options.HeaderName = null;
+            options.SuppressXFrameOptionsHeader = true;
+        });
+        services.AddSingleton<IdentityChanges>();
         services.AddSingleton<IdentityEvents>();
         services.AddSingleton<IdentityMetrics>();
         services.AddSingleton<IdentityAnswers>();
@@ -44,6 +69,8 @@ internal static class IdentitySetup
     {
         services.AddSingleton(provider => new IdentityCalls(() => database(provider), keys(provider), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ISignInStore, RedisSignInStore>();
+        services.AddSingleton<ITokenStore, RedisTokenStore>();
+        services.AddSingleton<IAccessStore, RedisAccessStore>();
         services.AddSingleton<IConfigureOptions<KeyManagementOptions>>(provider => new ConfigureOptions<KeyManagementOptions>(
             options => options.XmlRepository = new RedisXmlRepository(() => database(provider), keys(provider).ProtectionKeys)));
         return services;
@@ -59,6 +86,9 @@ internal static class IdentitySetup
         endpoints.MapMethods(IdentityPaths.SignOut, ["GET", "POST"], IdentityEndpoints.SignOutAsync).AllowAnonymous();
         endpoints.MapGet(IdentityPaths.SignedOut, IdentityEndpoints.SignedOutAsync).AllowAnonymous();
         endpoints.MapGet(IdentityPaths.Me, IdentityEndpoints.MeAsync).RequireAuthorization(IdentityPolicies.Workspace);
+        endpoints.MapGet(IdentityPaths.Tokens, TokenPages.ListAsync).RequireAuthorization(IdentityPolicies.Workspace);
+        endpoints.MapPost(IdentityPaths.Tokens, TokenPages.MakeAsync).RequireAuthorization(IdentityPolicies.Workspace).WithMetadata(SmallBody);
+        endpoints.MapPost(IdentityPaths.RevokeToken, TokenPages.RevokeAsync).RequireAuthorization(IdentityPolicies.Workspace).WithMetadata(SmallBody);
         // All of /.gateway/ is the gateway's: what no room maps there is nobody's, and never the workspace's.
         endpoints.Map("/.gateway/{**path}", context => RefusalResponse.WriteAsync(context, IdentityRefusals.NoSuchPath)).AllowAnonymous();
     }
@@ -70,6 +100,7 @@ internal static class IdentitySetup
                 context => context.RequestServices.GetRequiredService<RequestCredential>().SchemeOf(context))
             .AddCookie(IdentitySchemes.Cookie)
             .AddJwtBearer(IdentitySchemes.Bearer, _ => { })
+            .AddScheme<AuthenticationSchemeOptions, TokenHandler>(IdentitySchemes.Token, _ => { })
             .AddOpenIdConnect(IdentitySchemes.Provider, _ => { });
         services.AddSingleton<IConfigureOptions<CookieAuthenticationOptions>, CookieSetup>();
         services.AddSingleton<IConfigureOptions<JwtBearerOptions>, BearerSetup>();
@@ -88,6 +119,10 @@ internal static class IdentitySetup
             .AddPolicy(IdentityPolicies.Operator, policy => policy
                 .AddAuthenticationSchemes(IdentitySchemes.Bearer)
                 .RequireAuthenticatedUser()
-                .AddRequirements(new IsOperator.Requirement()));
+                .AddRequirements(new IsOperator.Requirement()))
+            .AddPolicy(IdentityPolicies.Viewer, policy => policy
+                .AddAuthenticationSchemes(IdentitySchemes.Bearer)
+                .RequireAuthenticatedUser()
+                .AddRequirements(new IsOperator.Requirement { OrViewer = true }));
     }
 }

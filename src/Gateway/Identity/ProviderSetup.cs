@@ -1,3 +1,4 @@
+using Gateway.Identity.Access;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.Extensions.Options;
@@ -10,10 +11,11 @@ internal sealed partial class ProviderSetup(
     IOptions<IdentityOptions> identity,
     Provider provider,
     SameOrigin sameOrigin,
-    AllowList allowed,
+    UserAccess access,
     ISignInStore store,
     IdentityEvents events,
     IdentityMetrics metrics,
+    FreshSignIn fresh,
     ILogger<ProviderSetup> logger) : IConfigureNamedOptions<OpenIdConnectOptions>
 {
     // Long enough for a second factor and a lost phone.
@@ -116,6 +118,12 @@ internal sealed partial class ProviderSetup(
             return Task.CompletedTask;
         }
 
+        if (FreshSignIn.Asks(context.Properties) && !fresh.IsFresh(context.Principal!))
+        {
+            context.Fail(new NotFreshException());
+            return Task.CompletedTask;
+        }
+
         context.Principal = user;
         // Of the tokens only this one is kept: providers ask for it at sign-out.
         if (context.TokenEndpointResponse?.IdToken is { } idToken)
@@ -135,11 +143,19 @@ internal sealed partial class ProviderSetup(
             return;
         }
 
+        if (FreshSignIn.Asks(context.Properties))
+        {
+            context.HandleResponse();
+            var refusal = access.Allows(context.Principal!) ? await fresh.CarryOutAsync(context.HttpContext, context.Principal!, context.Properties!) : IdentityRefusals.NotAllowed;
+            await (refusal is null ? Task.CompletedTask : AnswerAsync(context.HttpContext, refusal));
+            return;
+        }
+
         context.ReturnUri = ReturnPath.Local(context.ReturnUri);
         metrics.SignedIn();
         var user = context.Principal!.GetUserId();
         Log.SignedIn(logger, user);
-        if (allowed.Allows(context.Principal!))
+        if (access.Allows(context.Principal!))
         {
             events.SignedIn?.Invoke(user);
         }
@@ -158,6 +174,7 @@ internal sealed partial class ProviderSetup(
         HttpRequestException or TimeoutException or OperationCanceledException or IOException => IdentityRefusals.ProviderUnavailable,
         InvalidOperationException { InnerException: not null } => IdentityRefusals.ProviderUnavailable,
         SignInStoreUnavailableException => IdentityRefusals.StoreUnavailable,
+        NotFreshException or { InnerException: NotFreshException } => IdentityRefusals.NotFresh,
         // The provider said no itself; what it said is not repeated, because anybody can write it into the address.
         _ when context.Request.Query.ContainsKey("error") => IdentityRefusals.SignInRefused,
         _ => IdentityRefusals.SignInExpired,
@@ -168,6 +185,8 @@ internal sealed partial class ProviderSetup(
         metrics.SignInFailed(refusal.Type);
         return RefusalResponse.WriteAsync(context, refusal);
     }
+
+    private sealed class NotFreshException : Exception;
 
     private static partial class Log
     {

@@ -1,3 +1,4 @@
+using Gateway.Identity.Tokens;
 using Microsoft.IdentityModel.JsonWebTokens;
 
 namespace Gateway.Identity;
@@ -18,10 +19,15 @@ internal sealed class RequestCredential(Provider provider)
             return IdentitySchemes.Cookie;
         }
 
+        if (TokenText.LooksOurs(token))
+        {
+            return IdentitySchemes.Token;
+        }
+
         return !IdentityCookies.HasSignIn(context.Request) || ClaimsToBeOurs(token) ? IdentitySchemes.Bearer : IdentitySchemes.Cookie;
     }
 
-    private static string? ReadBearer(HttpRequest request)
+    public static string? ReadBearer(HttpRequest request)
     {
         string? header = request.Headers.Authorization;
         if (header is null || !header.StartsWith(Bearer, StringComparison.OrdinalIgnoreCase))

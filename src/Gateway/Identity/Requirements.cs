@@ -1,13 +1,15 @@
+using Gateway.Identity.Access;
 using Microsoft.AspNetCore.Authorization;
+using Microsoft.Extensions.Options;
 
 namespace Gateway.Identity;
 
-/// <summary>The user is on the allow-list.</summary>
-internal sealed class MayHaveWorkspace(AllowList allowed) : AuthorizationHandler<MayHaveWorkspace.Requirement>
+/// <summary>An operator allowed the user, or the allow-list does and no operator denied them.</summary>
+internal sealed class MayHaveWorkspace(UserAccess access) : AuthorizationHandler<MayHaveWorkspace.Requirement>
 {
     protected override Task HandleRequirementAsync(AuthorizationHandlerContext context, Requirement requirement)
     {
-        if (allowed.Allows(context.User))
+        if (access.Allows(context.User))
         {
             context.Succeed(requirement);
         }
@@ -36,11 +38,12 @@ internal sealed class SocketFromOurOrigin(SameOrigin sameOrigin) : Authorization
 }
 
 /// <summary>Marks a policy whose answers are for programs, whoever asks.</summary>
-internal sealed class IsOperator(Microsoft.Extensions.Options.IOptions<IdentityOptions> options) : AuthorizationHandler<IsOperator.Requirement>
+internal sealed class IsOperator(IOptions<IdentityOptions> options, UserAccess access) : AuthorizationHandler<IsOperator.Requirement>
 {
     protected override Task HandleRequirementAsync(AuthorizationHandlerContext context, Requirement requirement)
     {
-        if (context.User.TryGetUserId(out _) && context.User.IsInRole(options.Value.OperatorRole))
+        var inRole = context.User.IsInRole(options.Value.OperatorRole) || (requirement.OrViewer && context.User.IsInRole(options.Value.ViewerRole));
+        if (inRole && context.User.TryGetUserId(out _) && !access.IsDenied(context.User))
         {
             context.Succeed(requirement);
         }
@@ -48,5 +51,9 @@ internal sealed class IsOperator(Microsoft.Extensions.Options.IOptions<IdentityO
         return Task.CompletedTask;
     }
 
-    internal sealed class Requirement : IAuthorizationRequirement;
+    internal sealed class Requirement : IAuthorizationRequirement
+    {
+        /// <summary>A viewer will do: nothing is changed.</summary>
+        public bool OrViewer { get; init; }
+    }
 }

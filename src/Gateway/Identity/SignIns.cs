@@ -35,7 +35,11 @@ internal sealed partial class SignIns : ITicketStore
         var id = CredentialId.Of(handle);
         var endsAt = _time.GetUtcNow() + _options.AbsoluteLifetime;
         ticket.Properties.Items[EndsAtItem] = endsAt.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
-        ((ClaimsIdentity)ticket.Principal.Identity!).AddClaim(new Claim(UserClaims.Credential, id));
+        var identity = (ClaimsIdentity)ticket.Principal.Identity!;
+        identity.AddClaim(new Claim(UserClaims.Credential, id));
+        // By our clock and not the provider's: it is compared with moments of ours.
+        identity.TryRemoveClaim(identity.FindFirst(UserClaims.Issued));
+        identity.AddClaim(UserClaims.IssuedAt(_time.GetUtcNow()));
         if (LifetimeOf(ticket) is { } lifetime && ticket.Principal.TryGetUserId(out var user))
         {
             await _store.WriteAsync(id, user, TicketSerializer.Default.Serialize(ticket), lifetime);
@@ -90,7 +94,7 @@ internal sealed partial class SignIns : ITicketStore
     }
 
     /// <summary>Another replica ended it.</summary>
-    public void HasEnded(string id) => _believed.End(id);
+    public void HasEnded(string id) => _believed.HasEnded(id);
 
     /// <summary>The sign-in as it stands; null and known: there is none.</summary>
     public ValueTask<(AuthenticationTicket? Value, bool Known)> FindAsync(string id) => _believed.FindAsync(id);

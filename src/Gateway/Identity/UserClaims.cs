@@ -16,6 +16,9 @@ internal static class UserClaims
     public const string Role = "gateway.role";
     public const string Expires = "gateway.expires";
 
+    /// <summary>When the credential was issued, in milliseconds, so that all of a user's up to a moment can be ended.</summary>
+    public const string Issued = "gateway.issued";
+
     /// <summary>The <see cref="CredentialId"/> that the user came with; a provider's token has none.</summary>
     public const string Credential = "gateway.credential";
 
@@ -36,6 +39,11 @@ internal static class UserClaims
         Copy(token, options.GroupClaim, Group, MaximumPerKind, claims);
         Copy(token, options.RoleClaim, Role, MaximumPerKind, claims);
         Copy(token, "exp", Expires, 1, claims);
+        if (long.TryParse(token.FindFirst("iat")?.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var issued))
+        {
+            claims.Add(IssuedAt(DateTimeOffset.FromUnixTimeSeconds(Math.Min(issued, DateTimeOffset.MaxValue.ToUnixTimeSeconds()))));
+        }
+
         // Absent is believed, because several providers never say; what the provider itself calls unverified is not.
         if (!string.Equals(token.FindFirst("email_verified")?.Value, "false", StringComparison.OrdinalIgnoreCase))
         {
@@ -44,6 +52,8 @@ internal static class UserClaims
 
         return new ClaimsPrincipal(new ClaimsIdentity(claims, scheme, Name, Role));
     }
+
+    public static Claim IssuedAt(DateTimeOffset at) => new(Issued, at.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture));
 
     public static bool TryGetUserId(this ClaimsPrincipal principal, out UserId user)
     {

@@ -46,12 +46,17 @@ internal static class OperationsSetup
     private static void MapForOperators(IEndpointRouteBuilder endpoints)
     {
         var operators = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Operator);
-        operators.MapGet("/api/routes", RouteEndpoints.ListAsync);
-        operators.MapGet("/api/routes/{id}", RouteEndpoints.GetAsync);
+        var viewers = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Viewer);
+        viewers.MapGet("/api/routes", RouteEndpoints.ListAsync);
+        viewers.MapGet("/api/routes/{id}", RouteEndpoints.GetAsync);
+        viewers.MapGet("/api/users/{user}/access", UserEndpoints.GetAsync);
         operators.MapPut("/api/routes/{id}", RouteEndpoints.AssignAsync);
         operators.MapDelete("/api/routes/{id}", RouteEndpoints.RemoveAsync);
         operators.MapPost("/api/routes/{id}/wake", RouteEndpoints.WakeAsync);
+        operators.MapPost("/api/routes/{id}/kick", UserEndpoints.KickAsync);
+        operators.MapPut("/api/users/{user}/access", UserEndpoints.PutAsync);
+        operators.MapDelete("/api/users/{user}/access", UserEndpoints.DeleteAsync);
         // Asks for credentials as well, so that strangers learn nothing of what is here.
-        operators.Map("/{**path}", RouteEndpoints.NotFoundAsync);
+        viewers.Map("/{**path}", RouteEndpoints.NotFoundAsync);
     }
 }

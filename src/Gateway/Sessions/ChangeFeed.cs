@@ -45,7 +45,7 @@ internal sealed partial class ChangeFeed(
     {
         channel.Connected += OnMissed;
         await channel.ListenAsync(Hear).WaitAsync(stoppingToken);
-        using var timer = new PeriodicTimer(Beat, time);
+        using var timer = new PeriodicTimer(Beat / 2, time);
         do
         {
             try

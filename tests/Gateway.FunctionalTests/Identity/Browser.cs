@@ -35,6 +35,33 @@ internal sealed class Browser : IDisposable
         return _client.SendAsync(request);
     }
 
+    /// <summary>Submits a form as its page would.</summary>
+    public Task<HttpResponseMessage> SubmitAsync(string path, Dictionary<string, string> fields, string site = "same-origin")
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, Raw(Start, path)) { Content = new FormUrlEncodedContent(fields) };
+        request.Headers.Add("Sec-Fetch-Mode", "navigate");
+        request.Headers.Add("Sec-Fetch-Dest", "document");
+        request.Headers.Add("Sec-Fetch-Site", site);
+        request.Headers.Add("Accept", "text/html,*/*;q=0.8");
+        return _client.SendAsync(request);
+    }
+
+    /// <summary>The hidden field that every form of the page carries.</summary>
+    public async Task<string> FormFieldAsync(string path)
+    {
+        using var page = await NavigateAsync(path);
+        var html = await page.Content.ReadAsStringAsync();
+        return html.Split("name=\"form\" value=\"")[1].Split('"')[0];
+    }
+
+    /// <summary>Answers the sign-in that a page asked for by itself, up to the page that the gateway answers with.</summary>
+    public async Task<HttpResponseMessage> ConfirmAsync(HttpResponseMessage asked)
+    {
+        var provider = new Uri(asked.Headers.GetValues("Refresh").Single().Split("url=")[1]);
+        using var back = await NavigateAsync(provider, "cross-site");
+        return await NavigateAsync(back.Headers.Location!, "cross-site");
+    }
+
     /// <summary>Goes there and on wherever it is sent, at most ten times.</summary>
     public async Task<(HttpResponseMessage Answer, Uri At)> FollowAsync(string path, string site = "none")
     {

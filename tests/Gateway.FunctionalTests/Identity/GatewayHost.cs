@@ -2,6 +2,8 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net;
 using Gateway.Identity;
+using Gateway.Identity.Access;
+using Gateway.Identity.Tokens;
 using Gateway.Operations;
 using Gateway.Sessions;
 using Microsoft.AspNetCore.Builder;
@@ -84,6 +86,8 @@ internal sealed class GatewayHost : IAsyncDisposable
         if (redis is null)
         {
             builder.Services.AddSingleton<ISignInStore>(store);
+            builder.Services.AddSingleton<ITokenStore, MemoryTokenStore>();
+            builder.Services.AddSingleton<IAccessStore, MemoryAccessStore>();
             builder.Services.AddDataProtection().UseEphemeralDataProtectionProvider();
         }
         else

@@ -41,6 +41,9 @@ internal sealed class TestAuthority : IAsyncDisposable
     /// <summary>The token endpoint answers 503.</summary>
     public bool TokenEndpointIsDown { get; set; }
 
+    /// <summary>When the next person to sign in says they did, if they are asked anew; null: the provider does not say.</summary>
+    public Func<DateTimeOffset?> SignedInAt { get; set; } = static () => TimeProvider.System.GetUtcNow();
+
     /// <summary>The nonce is replaced by another.</summary>
     public bool WrongNonce { get; set; }
 
@@ -138,7 +141,13 @@ internal sealed class TestAuthority : IAsyncDisposable
         }
 
         var code = Convert.ToHexString(RandomNumberGenerator.GetBytes(16));
-        _grants[code] = new Grant(query["code_challenge"]!, query["nonce"], query["redirect_uri"]!, new Dictionary<string, object>(Person));
+        var person = new Dictionary<string, object>(Person);
+        if (query["prompt"] == "login" && query["max_age"] == "0" && SignedInAt() is { } at)
+        {
+            person["auth_time"] = at.ToUnixTimeSeconds();
+        }
+
+        _grants[code] = new Grant(query["code_challenge"]!, query["nonce"], query["redirect_uri"]!, person);
         return Results.Redirect($"{query["redirect_uri"]}?code={code}&state={Uri.EscapeDataString(query["state"]!)}");
     }
 

@@ -57,10 +57,17 @@ internal sealed class RunningGateway : IAsyncDisposable
         return client;
     }
 
-    public async Task<ClientWebSocket> OpenSocketAsync(string user, string path = "/terminal")
+    public Task<ClientWebSocket> OpenSocketAsync(string user, string path = "/terminal") =>
+        OpenSocketAsync(path, ("Authorization", "Bearer " + _environment.TokenOf(user)));
+
+    public async Task<ClientWebSocket> OpenSocketAsync(string path, params (string Name, string Value)[] headers)
     {
         var socket = new ClientWebSocket();
-        socket.Options.SetRequestHeader("Authorization", "Bearer " + _environment.TokenOf(user));
+        foreach (var (name, value) in headers)
+        {
+            socket.Options.SetRequestHeader(name, value);
+        }
+
         socket.Options.KeepAliveInterval = TimeSpan.Zero;
         using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(90), TimeProvider.System);
         await socket.ConnectAsync(new Uri($"ws://{Url.Authority}{path}"), bound.Token);

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Security.Claims;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Proxying.Sockets;
@@ -13,7 +14,16 @@ internal sealed class OpenSockets(IOptions<ProxyingOptions> options, TimeProvide
 
     public int Count => _sockets.Count;
 
-    public void Add(OpenSocket socket) => _sockets.TryAdd(socket, 0);
+    public IEnumerable<OpenSocket> All => _sockets.Keys;
+
+    /// <summary>Raised when a socket has opened, on its request's own path: must return at once.</summary>
+    public event Action<OpenSocket>? Added;
+
+    public void Add(OpenSocket socket)
+    {
+        _sockets.TryAdd(socket, 0);
+        Added?.Invoke(socket);
+    }
 
     public void Remove(OpenSocket socket)
     {
@@ -92,7 +102,8 @@ internal sealed class OpenSockets(IOptions<ProxyingOptions> options, TimeProvide
     private Task CloseAsync(Func<OpenSocket, bool> which, ushort code, string reason) =>
         Task.WhenAll(_sockets.Keys.Where(which).Select(socket => CloseAsync(socket, code, reason)));
 
-    private async Task CloseAsync(OpenSocket socket, ushort code, string reason)
+    /// <summary>Answers when it has ended or was cut.</summary>
+    public async Task CloseAsync(OpenSocket socket, ushort code, string reason)
     {
         if (await socket.Stream.CloseAsync(code, reason, EchoLimit))
         {
@@ -114,6 +125,14 @@ internal sealed class OpenSocket(MachineId machine, UserId user, SocketStream st
     public UserId User => user;
 
     public SocketStream Stream => stream;
+
+    /// <summary>Who opened it, and by what; the request itself may be gone when it is asked.</summary>
+    public ClaimsPrincipal Holder { get; } = context.User;
+
+    /// <summary>When what opened it ends, as last heard, and when to look again; written by whoever watches over that.</summary>
+    public DateTimeOffset? GoodUntil { get; set; }
+
+    public DateTimeOffset LookAgainAt { get; set; } = DateTimeOffset.MaxValue;
 
     public int Pings { get; set; }
 

@@ -1,0 +1,153 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.WebSockets;
+using Gateway.FunctionalTests.Identity;
+using Xunit;
+
+namespace Gateway.FunctionalTests.Workspaces;
+
+/// <summary>What was ended on one replica is refused on the other, and its open sockets there are closed with a reason.</summary>
+public sealed class RevocationTests
+{
+    // The promise is two seconds; a loaded machine is given more, and one that waits for a minute's belief to run out is still found out.
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(15);
+
+    [Fact]
+    public async Task SignOut_ClosesTheSocketOnTheOtherReplica()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var (one, two) = (await cloud.StartGatewayAsync(), await cloud.StartGatewayAsync());
+        using var browser = new Browser(one.Url);
+        await browser.FollowAsync("/");
+        var cookie = Cookie(browser, two);
+        using var socket = await OpenAsync(two, cookie);
+
+        await AssertClosesAsync(socket, () => browser.NavigateAsync("/.gateway/sign-out", "same-origin"), "signed out");
+
+        using var after = RunningGateway.Client(two.Url, null);
+        after.DefaultRequestHeaders.Add("Cookie", cookie[0].Value);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await after.GetAsync("/")).StatusCode);
+    }
+
+    [Fact]
+    public async Task SignOutWhoseMessageIsLost_ClosesTheSocketAllTheSame()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync();
+        using var browser = new Browser(gateway.Url);
+        await browser.FollowAsync("/");
+        using var socket = await OpenAsync(gateway, Cookie(browser, gateway));
+        await using var redis = await cloud.Redis.ConnectAsync();
+
+        // What a replica does whose message nobody hears: the sign-in goes, the sequence moves on.
+        const string lost = "for _, key in ipairs(redis.call('keys', '{gateway}:sign-in:*')) do redis.call('del', key) end return redis.call('incr', '{gateway}:sequence')";
+        await AssertClosesAsync(socket, async () => await redis.GetDatabase().ScriptEvaluateAsync(lost), "signed out");
+    }
+
+    [Fact]
+    public async Task RevokedToken_ClosesTheSocketOnTheOtherReplica_AndOpensNothingThere()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var (one, two) = (await cloud.StartGatewayAsync(), await cloud.StartGatewayAsync());
+        using var browser = new Browser(one.Url);
+        var token = await TokenTests.MakeAsync(browser, "terminal");
+        using var socket = await OpenAsync(two, [("Authorization", "Bearer " + token)]);
+        var page = await (await browser.NavigateAsync("/.gateway/tokens")).Content.ReadAsStringAsync();
+        var fields = new Dictionary<string, string> { ["form"] = await browser.FormFieldAsync("/.gateway/tokens"), ["id"] = page.Split("name=\"id\" value=\"")[1].Split('"')[0] };
+
+        await AssertClosesAsync(socket, () => browser.SubmitAsync("/.gateway/tokens/revoke", fields), "revoked");
+
+        using var program = RunningGateway.Client(two.Url, token);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await program.GetAsync("/")).StatusCode);
+    }
+
+    [Fact]
+    public async Task DeniedUser_LosesTheirSocketOnTheOtherReplica_AndIsRefusedUntilAllowedAgain()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var (one, two) = (await cloud.StartGatewayAsync(), await cloud.StartGatewayAsync());
+        using var socket = await OpenAsync(two, [("Authorization", "Bearer " + cloud.TokenOf("alice"))]);
+        using var bystander = await OpenAsync(two, [("Authorization", "Bearer " + cloud.TokenOf("bob"))]);
+        using var operators = one.OperatorClient();
+        using var alice = two.ClientOf("alice");
+
+        await AssertClosesAsync(socket, () => operators.PutAsJsonAsync("/api/users/alice/access", new { access = "deny", reason = "left the company" }), "no longer");
+
+        using (var refused = await alice.GetAsync("/"))
+        {
+            await ProgramTests.AssertProblemAsync(refused, HttpStatusCode.Forbidden, "access-denied");
+        }
+
+        Assert.Equal(HttpStatusCode.NoContent, (await operators.DeleteAsync("/api/users/alice/access")).StatusCode);
+        await Eventually.HoldsAsync(async () => (await alice.GetAsync("/")).IsSuccessStatusCode);
+        Assert.Equal(WebSocketState.Open, bystander.State);
+    }
+
+    [Fact]
+    public async Task KickedUser_LosesTheirSocket_AndComesBackWithANewCredentialOnly()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var (one, two) = (await cloud.StartGatewayAsync(), await cloud.StartGatewayAsync());
+        using var browser = new Browser(two.Url);
+        await browser.FollowAsync("/");
+        using var socket = await OpenAsync(two, Cookie(browser, two));
+        using var operators = one.OperatorClient();
+        using var program = two.ClientOf("alice");
+
+        await AssertClosesAsync(socket, () => operators.PostAsync("/api/routes/alice/kick", null), "operator");
+
+        Assert.Equal(HttpStatusCode.Unauthorized, (await program.GetAsync("/")).StatusCode);
+        using (var sentToSignIn = await browser.NavigateAsync("/"))
+        {
+            Assert.StartsWith(cloud.Authority.Url, sentToSignIn.Headers.Location!.ToString(), StringComparison.Ordinal);
+        }
+
+        var (again, _) = await browser.FollowAsync("/");
+        Assert.Equal(HttpStatusCode.OK, again.StatusCode);
+    }
+
+    [Fact]
+    public async Task SocketWhoseTokenExpires_IsClosedAfterTheGrace()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync(("Identity:SocketGrace", "00:00:01"));
+        using (var first = gateway.ClientOf("alice"))
+        {
+            Assert.Equal(HttpStatusCode.OK, (await first.GetAsync("/")).StatusCode);
+        }
+
+        using var socket = await OpenAsync(gateway, [("Authorization", "Bearer " + cloud.Authority.AccessToken(endsIn: TimeSpan.FromSeconds(5)))]);
+
+        await AssertClosesAsync(socket, () => Task.CompletedTask, "expired");
+    }
+
+    private static async Task<ClientWebSocket> OpenAsync(RunningGateway gateway, (string, string)[] headers)
+    {
+        var socket = await gateway.OpenSocketAsync("/terminal", headers);
+        var greeting = await ReceiveAsync(socket);
+        Assert.Equal(WebSocketMessageType.Text, greeting.MessageType);
+        return socket;
+    }
+
+    private static (string Name, string Value)[] Cookie(Browser browser, RunningGateway gateway) =>
+        [("Cookie", browser.Cookies.GetCookieHeader(gateway.Url)), ("Origin", gateway.Url.GetLeftPart(UriPartial.Authority))];
+
+    private static async Task AssertClosesAsync(ClientWebSocket socket, Func<Task> act, string reason)
+    {
+        var began = TimeProvider.System.GetTimestamp();
+        await act();
+
+        var closed = await ReceiveAsync(socket);
+
+        Assert.Equal(WebSocketMessageType.Close, closed.MessageType);
+        Assert.Equal(WebSocketCloseStatus.PolicyViolation, socket.CloseStatus);
+        Assert.Contains(reason, socket.CloseStatusDescription, StringComparison.Ordinal);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(began), TimeSpan.Zero, Soon);
+    }
+
+    private static async Task<WebSocketReceiveResult> ReceiveAsync(ClientWebSocket socket)
+    {
+        using var bound = new CancellationTokenSource(Eventually.Limit, TimeProvider.System);
+        return await socket.ReceiveAsync(new byte[1024], bound.Token);
+    }
+}
