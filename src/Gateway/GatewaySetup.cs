@@ -36,6 +36,7 @@ internal static class GatewaySetup
         services.AddSingleton<WorkspaceRequest>();
         services.AddSingleton<WorkspaceProgress>();
         services.AddSingleton<WorkspaceEvents>();
+        services.AddSingleton<VisitWaker>();
         services.AddSingleton<Shutdown>();
         services.AddHostedService(static provider => provider.GetRequiredService<Shutdown>());
         services.AddSingleton<IReadinessProbe, WorkspaceProbe>();
@@ -125,7 +126,7 @@ internal sealed class MachineSockets(OpenSockets sockets) : ISocketsOfMachine
 /// Wakes a machine before anybody asks for it: at sign-in, so that it boots while the browser is on its way back, and for an operator. A visit is open
 /// meanwhile, so that idling knows of the machine from its first moment.
 /// </summary>
-internal sealed class WakesAhead(RouteTable routes, WorkspaceProvisioner provisioner, MachineWaker waker, Visits visits, IOptions<WakingOptions> options, IHostApplicationLifetime lifetime)
+internal sealed class WakesAhead(RouteTable routes, WorkspaceProvisioner provisioner, VisitWaker waker, Visits visits, IOptions<WakingOptions> options, IHostApplicationLifetime lifetime)
 {
     /// <summary>Returns at once; a user without a machine gets theirs at the first request.</summary>
     public void Wake(UserId user) => _ = WakeAsync(user);
@@ -175,10 +176,10 @@ internal sealed class WakesAhead(RouteTable routes, WorkspaceProvisioner provisi
         using var visit = visits.Open(machine, socket: false, counts: true);
         try
         {
-            var outcome = await waker.EnsureAwakeAsync(new WakeRequest(session.App, machine, session.User, cause), options.Value.WakeLimit, lifetime.ApplicationStopping);
-            if (outcome is WakeOutcome.Awake)
+            var wake = new WakeRequest(session.App, machine, session.User, cause);
+            if (await waker.EnsureAwakeAsync(visit, wake, null, options.Value.WakeLimit, lifetime.ApplicationStopping) is WakeOutcome.Awake awake)
             {
-                visit.OpenGate();
+                awake.Answered();
             }
         }
         catch (OperationCanceledException)

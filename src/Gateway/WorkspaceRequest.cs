@@ -17,7 +17,7 @@ internal sealed class WorkspaceRequest(
     RouteTable routes,
     WorkspaceProvisioner provisioner,
     Visits visits,
-    MachineWaker waker,
+    VisitWaker waker,
     BackgroundWakes background,
     WorkspaceAssertions assertions,
     WorkspaceForwarder forwarder,
@@ -101,9 +101,7 @@ internal sealed class WorkspaceRequest(
                     return Outcomes.Of(background.Refused(user));
                 }
 
-                var outcome = doubted is { } boot
-                    ? await waker.DoubtAsync(wake, boot, hold.Left, context.RequestAborted)
-                    : await waker.EnsureAwakeAsync(wake, hold.Left, context.RequestAborted);
+                var outcome = await waker.EnsureAwakeAsync(visit, wake, doubted, hold.Left, context.RequestAborted);
                 if (outcome is WakeOutcome.Refused { Reason: WakeRefusal.Gone })
                 {
                     return await ReplaceAsync(context, session, hold);
@@ -115,7 +113,6 @@ internal sealed class WorkspaceRequest(
                 }
 
                 held = (WakeOutcome.Awake)outcome;
-                visit.OpenGate();
                 background.Unused(wake, held);
                 hold.Report(context.Response, held);
                 record = new MachineRecord { Machine = machine, App = session.App, State = MachineRecordState.Awake, Address = held.Address, Boot = held.Boot, Charge = routes.Believed(machine)?.Charge };

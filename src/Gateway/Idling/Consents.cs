@@ -19,7 +19,8 @@ internal sealed partial class Consents(
     /// <summary>Answers one question. An objection is not sent: without consent in time the stop is abandoned.</summary>
     public async Task AnswerAsync(MachineId machine, long epoch, CancellationToken cancellationToken)
     {
-        if (!visits.CloseGate(machine) && Objects(machine))
+        visits.CloseGate(machine);
+        if (Objects(machine))
         {
             visits.OpenGate(machine);
             Log.StopObjected(logger, machine.Value, epoch);

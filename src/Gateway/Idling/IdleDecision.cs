@@ -26,10 +26,18 @@ internal static class IdleDecision
     }
 
     /// <summary>
-    /// Whether the visits of a machine whose gate is closed stand against its stop: any request does, and a socket does within its attached time.
+    /// The moment from which this replica agrees to a stop: a request in progress never does (null), a socket when its attached time is over, and what has
+    /// ended when the idle time is, which others may not have been told of yet.
     /// </summary>
-    public static bool Objects(MachineVisits visits, DateTimeOffset now, IdlingOptions options) =>
-        visits.Requests > 0 || (visits.Sockets > 0 && visits.AttachedSince + options.AttachedFor > now);
+    public static DateTimeOffset? AgreesFrom(MachineVisits visits, IdlingOptions options) => visits switch
+    {
+        { Requests: > 0 } => null,
+        { Sockets: > 0 } => visits.AttachedSince + options.AttachedFor,
+        _ => visits.LastActivity + options.IdleAfter,
+    };
+
+    /// <summary>Whether what is seen of a machine whose gate is closed stands against its stop.</summary>
+    public static bool Objects(MachineVisits visits, DateTimeOffset now, IdlingOptions options) => AgreesFrom(visits, options) is not { } from || from > now;
 
     private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset other) => one > other ? one : other;
 }

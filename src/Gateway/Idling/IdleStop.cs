@@ -32,7 +32,9 @@ internal sealed partial class IdleStop(
     TimeProvider time,
     ILogger<IdleStop> logger)
 {
-    private static readonly TimeSpan BetweenLooks = TimeSpan.FromMilliseconds(100);
+    // Consents come within milliseconds, and each moment of waiting for them is one in which a visit has to win the machine back.
+    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan LongestLook = TimeSpan.FromMilliseconds(200);
 
     public async Task<IdleStopOutcome> RunAsync(MachineId machine, CancellationToken cancellationToken)
     {
@@ -87,6 +89,7 @@ internal sealed partial class IdleStop(
     private async Task<bool> EveryoneConsentsAsync(MachineRecord draining, CancellationToken cancellationToken)
     {
         var deadline = time.GetUtcNow() + options.Value.ConsentGrace;
+        var look = FirstLook;
         await visitMap.AskConsentAsync(draining.Machine, draining.Epoch, cancellationToken);
         while (true)
         {
@@ -103,10 +106,12 @@ internal sealed partial class IdleStop(
             }
 
             // A visit that wins the machine back changes the record, which ends the wait at once.
-            if (await map.WaitForChangeAsync(draining.Machine, draining.Epoch, BetweenLooks, cancellationToken) is not { } now || now.Epoch != draining.Epoch)
+            if (await map.WaitForChangeAsync(draining.Machine, draining.Epoch, look, cancellationToken) is not { } now || now.Epoch != draining.Epoch)
             {
                 return false;
             }
+
+            look = look * 2 < LongestLook ? look * 2 : LongestLook;
         }
     }
 

@@ -88,7 +88,7 @@ internal sealed partial class WakeInFlight
         }
 
         _alone.Remember(_request.Machine, address, boot);
-        return Awake(address, boot);
+        return Awake(address, boot) with { Alone = true };
     }
 
     /// <summary>A failure that was followed by quiet says nothing about the next one.</summary>

@@ -89,7 +89,7 @@ internal sealed partial class WakeInFlight
         {
             if (_alone.Find(_request.Machine) is { } woken)
             {
-                return Awake(woken.Address, woken.Boot);
+                return Awake(woken.Address, woken.Boot) with { Alone = true };
             }
 
             Log.WakingAlone(_logger, _request.Machine.Value);

@@ -39,6 +39,9 @@ internal abstract record WakeOutcome
 
         /// <summary>To be called when the machine's answer has begun, or none is to come: whoever is held behind this one may go.</summary>
         public void Answered() => Place?.Answered();
+
+        /// <summary>Found out without the session map: what the other replicas do to the machine is not known.</summary>
+        public bool Alone { get; init; }
     }
 
     /// <summary>It is not awake, for a reason the caller is told, and may be asked for again after a while.</summary>

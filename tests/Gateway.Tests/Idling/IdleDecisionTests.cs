@@ -22,14 +22,19 @@ public sealed class IdleDecisionTests
     private DateTimeOffset NotIdleBefore => IdleDecision.NotIdleBefore(_machine, _time.GetUtcNow(), _options);
 
     [Fact]
-    public void Nobody_there_is_idle_after_the_idle_time_and_no_objection()
+    public void Nobody_there_is_idle_after_the_idle_time_and_no_objection_from_then_on()
     {
         _machine.TryEnter(socket: false, counts: true);
         _machine.Leave(socket: false, counts: true);
 
         Assert.Equal(_begin + _options.IdleAfter, NotIdleBefore);
+        Assert.True(Objects);
+        _time.Advance(_options.IdleAfter);
         Assert.False(Objects);
     }
+
+    [Fact]
+    public void Machine_of_which_nothing_was_seen_here_is_no_objection() => Assert.False(Objects);
 
     [Fact]
     public void Background_poll_in_progress_stands_against_a_stop_and_puts_off_nothing()
