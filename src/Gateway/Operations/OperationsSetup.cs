@@ -49,7 +49,6 @@ internal static class OperationsSetup
         operators.MapGet("/api/routes", RouteEndpoints.ListAsync);
         operators.MapGet("/api/routes/{id}", RouteEndpoints.GetAsync);
         operators.MapPut("/api/routes/{id}", RouteEndpoints.AssignAsync);
-        operators.MapDelete("/api/routes/{id}", RouteEndpoints.RemoveAsync);
         operators.MapPost("/api/routes/{id}/wake", RouteEndpoints.WakeAsync);
         // Asks for credentials as well, so that strangers learn nothing of what is here.
         operators.Map("/{**path}", RouteEndpoints.NotFoundAsync);
