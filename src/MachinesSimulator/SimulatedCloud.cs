@@ -195,10 +195,34 @@ internal sealed partial class SimulatedCloud : IAsyncDisposable
 
         var id = "vol_" + RandomNumberGenerator.GetHexString(16, lowercase: true);
         var volume = new SimulatedVolume { Id = id, App = app, Name = name, Region = region, SizeGb = body["size_gb"]?.GetValue<int>() ?? 3, CreatedAt = Now, Folder = id };
+        if (body["snapshot_id"]?.GetValue<string>() is { } snapshot)
+        {
+            Copy(SnapshotFolder(app, snapshot), FolderOf(volume));
+        }
+
         Directory.CreateDirectory(FolderOf(volume));
         _volumes[id] = volume;
         Changed();
         return volume;
+    }
+
+    /// <summary>The files as they are now.</summary>
+    public void KeepSnapshot(SimulatedVolume volume, string snapshot) => Copy(FolderOf(volume), Path.Combine(_folder, "snapshots", snapshot));
+
+    private string SnapshotFolder(string app, string snapshot) =>
+        _volumes.Values.Any(volume => volume.App == app && volume.Snapshots.Exists(taken => taken["id"]!.GetValue<string>() == snapshot))
+            ? Path.Combine(_folder, "snapshots", snapshot)
+            : throw ApiError.Invalid($"snapshot {snapshot} not found");
+
+    private static void Copy(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy, overwrite: true);
+        }
     }
 
     /// <summary>Moves the machine to another host, as Fly does on its own: a new address, and a new id for the volume. A running machine is stopped and started.</summary>

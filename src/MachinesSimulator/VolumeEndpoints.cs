@@ -49,6 +49,7 @@ internal sealed class VolumeEndpoints(SimulatedCloud cloud, SimulatorOptions opt
             ["status"] = "created",
             ["retention_days"] = 5,
         };
+        cloud.KeepSnapshot(volume, snapshot["id"]!.GetValue<string>());
         volume.Snapshots.Insert(0, snapshot);
         return snapshot.DeepClone();
     }

@@ -56,4 +56,8 @@ internal interface IMachines
 internal sealed record NewMachine(string Name, string Region, MachineConfig Config);
 
 /// <summary>A volume to create. The name has 1 to 30 of <c>a-z 0-9 _</c> and need not be unique; <paramref name="Guest"/> asks for a host that also has room for the machine.</summary>
-internal sealed record NewVolume(string Name, string Region, int SizeGb, MachineGuest Guest);
+internal sealed record NewVolume(string Name, string Region, int SizeGb, MachineGuest Guest)
+{
+    /// <summary>The snapshot it begins with; null: empty.</summary>
+    public string? Snapshot { get; init; }
+}

@@ -41,7 +41,7 @@ internal sealed partial class MachinesClient
 
     public Task<MachinesResult<Volume>> CreateVolumeAsync(string app, NewVolume volume, CancellationToken cancellationToken)
     {
-        var body = new CreateVolumeJson(volume.Name, volume.Region, volume.SizeGb, Encrypted: true, RequireUniqueZone: false, volume.Guest);
+        var body = new CreateVolumeJson(volume.Name, volume.Region, volume.SizeGb, Encrypted: true, RequireUniqueZone: false, volume.Guest, volume.Snapshot);
         return VolumeAsync(
             new Request(MachinesCall.CreateVolume, app, HttpMethod.Post, Volumes(app)) { Body = Json(body, MachinesJson.Default.CreateVolumeJson) },
             cancellationToken);

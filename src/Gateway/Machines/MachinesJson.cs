@@ -105,7 +105,7 @@ internal sealed record CreateMachineJson(string Name, string Region, MachineConf
 internal sealed record UpdateMachineJson(MachineConfig Config, string CurrentVersion, bool? SkipLaunch);
 
 /// <summary>Every user's volume has a name of its own, so asking for a host without one of that name would cost hosts for nothing.</summary>
-internal sealed record CreateVolumeJson(string Name, string Region, int SizeGb, bool Encrypted, bool RequireUniqueZone, MachineGuest Compute);
+internal sealed record CreateVolumeJson(string Name, string Region, int SizeGb, bool Encrypted, bool RequireUniqueZone, MachineGuest Compute, string? SnapshotId);
 
 internal sealed record ExtendVolumeJson(int SizeGb);
 

@@ -51,7 +51,6 @@ internal static class OperationsSetup
         viewers.MapGet("/api/routes/{id}", RouteEndpoints.GetAsync);
         viewers.MapGet("/api/users/{user}/access", UserEndpoints.GetAsync);
         operators.MapPut("/api/routes/{id}", RouteEndpoints.AssignAsync);
-        operators.MapDelete("/api/routes/{id}", RouteEndpoints.RemoveAsync);
         operators.MapPost("/api/routes/{id}/wake", RouteEndpoints.WakeAsync);
         operators.MapPost("/api/routes/{id}/kick", UserEndpoints.KickAsync);
         operators.MapPut("/api/users/{user}/access", UserEndpoints.PutAsync);

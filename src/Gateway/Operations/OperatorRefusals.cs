@@ -1,5 +1,6 @@
 using System.Globalization;
 using Gateway.Machines;
+using Gateway.Provisioning;
 
 namespace Gateway.Operations;
 
@@ -9,6 +10,30 @@ internal static class OperatorRefusals
     public static Refusal Shared(int users) => new(409, "shared-machine", "Several users share this machine", string.Create(CultureInfo.InvariantCulture, $"{users} users share it. Add ?shared=true to do it to all of them."))
     {
         Extras = new Dictionary<string, string> { ["users"] = users.ToString(CultureInfo.InvariantCulture) },
+    };
+
+    /// <summary>Null: it was removed.</summary>
+    public static Refusal? Of(RemovalOutcome outcome) => outcome switch
+    {
+        { Result: RemovalResult.Removed } => null,
+        { Result: RemovalResult.WrongVolume } => new(409, "wrong-volume", "This volume cannot be destroyed with the route", outcome.Detail),
+        { Result: RemovalResult.InFlight } => new(409, "in-the-way", "Something is being done to it", outcome.Detail) { RetryAfter = TimeSpan.FromSeconds(5) },
+        { Result: RemovalResult.Changed } => new(409, "changed-meanwhile", "The session changed meanwhile", "Read the route again and decide anew."),
+        { Failure: { } failure } => Of(failure),
+        _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome.Result, "A removal without a status."),
+    };
+
+    /// <summary>Null: it was restored, or is about to be.</summary>
+    public static Refusal? Of(RestoreOutcome outcome) => outcome switch
+    {
+        { Result: RestoreResult.Restored or RestoreResult.Underway } => null,
+        { Result: RestoreResult.NoVolume } => new(409, "no-volume", "There is no volume to restore", outcome.Detail),
+        { Result: RestoreResult.NoSuchSnapshot } => new(409, "no-such-snapshot", "No such snapshot", outcome.Detail),
+        { Result: RestoreResult.Shared } => new(409, "shared-machine", "Several users share this volume", outcome.Detail),
+        { Result: RestoreResult.InFlight } => new(409, "in-the-way", "Something is being done to it", outcome.Detail) { RetryAfter = TimeSpan.FromSeconds(5) },
+        { Result: RestoreResult.Changed } => new(409, "changed-meanwhile", "The session changed meanwhile", "Read the route again and decide anew."),
+        { Failure: { } failure } => Of(failure),
+        _ => throw new ArgumentOutOfRangeException(nameof(outcome), outcome.Result, "A restore without a status."),
     };
 
     /// <summary>In the platform's own words, which hold no credential.</summary>

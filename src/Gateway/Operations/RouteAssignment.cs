@@ -14,8 +14,8 @@ internal sealed record AssignmentJson(
 internal sealed partial class AssignmentContext : JsonSerializerContext;
 
 /// <summary>
-/// Gives a user an existing machine, which several may share, and takes a user off theirs. Neither creates nor removes a machine or a volume. What gives a
-/// machine to a user is also proven in its metadata, so that a lost map is rebuilt the same.
+/// Gives a user an existing machine, which several may share. Creates no machine and no volume. What gives a machine to a user is also proven in its
+/// metadata, so that a lost map is rebuilt the same.
 /// </summary>
 internal sealed class RouteAssignment(ISessionMap map, IMachines machines, WorkspaceNames names, TimeProvider time)
 {
@@ -53,21 +53,6 @@ internal sealed class RouteAssignment(ISessionMap map, IMachines machines, Works
             session with { State = SessionState.Assigned, App = app, Machine = machine.Id, Volume = volume, Region = machine.Region, Lease = null, Failure = null, ChangedAt = time.GetUtcNow() },
             cancellationToken);
         return write.Won ? null : Changed;
-    }
-
-    /// <summary>Removes the session, and what proves a shared machine to be theirs. The machine and its volume stay.</summary>
-    public async Task<Refusal?> RemoveAsync(Session session, CancellationToken cancellationToken)
-    {
-        if (session.Machine is { } id && await machines.GetAsync(session.App, id, cancellationToken) is { IsOk: true, Value: { } machine })
-        {
-            foreach (var key in names.SharedMetadata(session.App, machine.Name, session.User).Keys.Where(machine.Metadata.ContainsKey))
-            {
-                // An empty value removes the key.
-                await machines.SetMetadataAsync(session.App, id, key, "", cancellationToken);
-            }
-        }
-
-        return await map.RemoveAsync(session, cancellationToken) ? null : Changed;
     }
 
     private static Refusal Changed => new(409, "changed-meanwhile", "The session changed meanwhile", "Read the route again and decide anew.");

@@ -1,3 +1,5 @@
+using Gateway.Identity;
+using Gateway.Provisioning;
 using Gateway.Sessions;
 using Microsoft.Extensions.Options;
 
@@ -87,13 +89,22 @@ internal static partial class RouteEndpoints
         await context.Response.WriteAsJsonAsync((await listing.FindAsync(user.Value, context.RequestAborted))!.Route, RouteJson.Default.RouteView);
     });
 
-    public static Task RemoveAsync(HttpContext context, string id, RouteListing listing, RouteAssignment assignment, ILogger<RouteListing> logger) => AnswerAsync(context, async () =>
+    /// <summary>Removing what is not there is done already.</summary>
+    public static Task RemoveAsync(HttpContext context, string id, RouteListing listing, WorkspaceRemoval removal, ILogger<RouteListing> logger) => AnswerAsync(context, async () =>
     {
-        // Removing what is not there is done already.
-        if (await FindAsync(id, listing, context.RequestAborted) is { } found && await assignment.RemoveAsync(found.Session, context.RequestAborted) is { } refusal)
+        if (await FindAsync(id, listing, context.RequestAborted) is { } found)
         {
-            await RefuseAsync(context, refusal);
-            return;
+            var query = context.Request.Query;
+            var volume = query["volume"].ToString() is { Length: > 0 } named ? new VolumeId(named) : (VolumeId?)null;
+            var machine = query["machine"].ToString() is { Length: > 0 } foreign ? new MachineId(foreign) : (MachineId?)null;
+
+            // Not given up with its caller: half a removal is for nobody.
+            var outcome = await removal.RunAsync(found.Session, volume, machine, context.User.GetUserId().Value, CancellationToken.None);
+            if (OperatorRefusals.Of(outcome) is { } refusal)
+            {
+                await RefuseAsync(context, refusal);
+                return;
+            }
         }
 
         Log.Removed(logger, id);

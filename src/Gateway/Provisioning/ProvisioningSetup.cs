@@ -21,6 +21,8 @@ internal static class ProvisioningSetup
         services.AddSingleton<MachineReplacement>();
         services.AddSingleton<WorkspaceUpgrade>();
         services.AddSingleton<UpgradeRound>();
+        services.AddSingleton<WorkspaceRemoval>();
+        services.AddSingleton<WorkspaceRestore>();
         services.AddHostedService<UpgradeWatch>();
         services.AddSingleton<WorkspacePlatform>();
         services.AddSingleton<WorkspaceVolume>();

@@ -60,7 +60,7 @@ internal sealed class WorkspaceBuild(WorkspacePlatform platform, WorkspaceTempla
             switch (failure.Kind)
             {
                 case MachinesFailureKind.NameTaken or MachinesFailureKind.VolumeClaimed when failure.Other is { } other:
-                    if (await LookAsync(claim, other, proven: false, cancellationToken) is { } theirs)
+                    if (other != claim.Session.Replaced && await LookAsync(claim, other, proven: false, cancellationToken) is { } theirs)
                     {
                         return theirs;
                     }

@@ -28,6 +28,10 @@ internal sealed record Session
     [JsonPropertyName("volume")]
     public VolumeId? Volume { get; init; }
 
+    /// <summary>The machine that a restore put out of service: it may come back with its host, and is not the user's any more.</summary>
+    [JsonPropertyName("replaced")]
+    public MachineId? Replaced { get; init; }
+
     [JsonPropertyName("region")]
     public string? Region { get; init; }
 

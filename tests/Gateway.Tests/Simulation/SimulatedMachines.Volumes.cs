@@ -18,6 +18,8 @@ internal sealed partial class SimulatedMachines
         CallAsync<Volume>("volumes.create", app, volume.Name, now =>
             volume.Name.Length is 0 or > 30 || volume.Name.Any(letter => letter is not ((>= 'a' and <= 'z') or (>= '0' and <= '9') or '_'))
                 ? new MachinesFailure(MachinesFailureKind.Invalid, 400, "invalid_argument: volume name")
+                : volume.Snapshot is { } snapshot && !_snapshots.Values.Any(taken => taken.Any(one => one.Id == snapshot))
+                ? new MachinesFailure(MachinesFailureKind.Invalid, 400, "invalid_argument: snapshot not found")
                 : NoRoom(volume.Region) is { } full ? full : MakeVolume(app, volume.Name, volume.Region, volume.SizeGb, "created", now), cancellationToken);
 
     public Task<MachinesResult<Volume>> ExtendVolumeAsync(string app, VolumeId volume, int sizeGb, CancellationToken cancellationToken) =>
