@@ -14,16 +14,17 @@ internal static class LifecycleSetup
     public static void MapLifecycle(this IEndpointRouteBuilder endpoints)
     {
         var operators = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Operator);
+        var viewers = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Viewer);
         operators.MapDelete("/api/routes/{id}", RouteEndpoints.RemoveAsync);
         operators.MapPost("/api/routes/{id}/upgrade", UpgradeEndpoints.UpgradeAsync);
-        operators.MapGet("/api/routes/{id}/volume", RecoveryEndpoints.VolumeAsync);
+        viewers.MapGet("/api/routes/{id}/volume", RecoveryEndpoints.VolumeAsync);
         operators.MapPost("/api/routes/{id}/volume", RecoveryEndpoints.ExtendAsync);
-        operators.MapGet("/api/routes/{id}/snapshots", RecoveryEndpoints.SnapshotsAsync);
+        viewers.MapGet("/api/routes/{id}/snapshots", RecoveryEndpoints.SnapshotsAsync);
         operators.MapPost("/api/routes/{id}/snapshots", RecoveryEndpoints.TakeSnapshotAsync);
         operators.MapPost("/api/routes/{id}/restore", RecoveryEndpoints.RestoreAsync);
-        operators.MapGet("/api/drift", DriftEndpoints.ListAsync);
-        operators.MapGet("/api/audit", DriftEndpoints.AuditAsync);
+        viewers.MapGet("/api/drift", DriftEndpoints.ListAsync);
+        viewers.MapGet("/api/audit", DriftEndpoints.AuditAsync);
         operators.MapPost("/api/upgrade", UpgradeEndpoints.AskRoundAsync);
-        operators.MapGet("/api/upgrade", UpgradeEndpoints.ReadRoundAsync);
+        viewers.MapGet("/api/upgrade", UpgradeEndpoints.ReadRoundAsync);
     }
 }

@@ -80,7 +80,6 @@ public sealed class AccessTests
             await viewer.PostAsync("/api/routes/alice/wake", null),
             await viewer.PostAsync("/api/routes/alice/kick", null),
             await viewer.PutAsJsonAsync("/api/routes/alice", new { app = "x", machine = "y" }),
-            await viewer.DeleteAsync("/api/routes/alice"),
             await viewer.PutAsJsonAsync("/api/users/alice/access", new { access = "deny" }),
             await viewer.DeleteAsync("/api/users/alice/access"),
         ];

@@ -62,6 +62,11 @@ public sealed class UpgradeTests
     public async Task RoundOfUpgrades_ReachesThoseThatSleep_AndTellsWhatItDid()
     {
         await using var cloud = await GatewayEnvironment.StartAsync();
+        foreach (var (key, value) in new[] { ("IdleAfter", "00:00:01"), ("SweepEvery", "00:00:00.2"), ("ReportEvery", "00:00:00.2"), ("ReplicaLease", "00:00:02") })
+        {
+            cloud.Settings["Idling:" + key] = value;
+        }
+
         var before = await cloud.StartGatewayAsync();
         foreach (var user in new[] { "alice", "bob" })
         {
@@ -71,7 +76,7 @@ public sealed class UpgradeTests
         }
 
         // Nobody told the map that they sleep, and the platform is asked before anything is done.
-        var after = await cloud.StartGatewayAsync(("Workspaces:Image", After), ("Idling:IdleAfter", "00:00:01"), ("Idling:SweepEvery", "00:00:00.2"), ("Idling:ReportEvery", "00:00:00.2"), ("Idling:ReplicaLease", "00:00:02"));
+        var after = await cloud.StartGatewayAsync(("Workspaces:Image", After));
         using var operators = after.OperatorClient();
         await Eventually.HoldsAsync(async () => (await operators.GetFromJsonAsync<JsonNode>("/api/routes?state=asleep"))!["routes"]!.AsArray().Count == 2);
         using var asked = await operators.PostAsJsonAsync("/api/upgrade", new { pace_seconds = 0 });
