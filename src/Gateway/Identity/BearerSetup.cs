@@ -8,6 +8,14 @@ namespace Gateway.Identity;
 /// <summary>Bearer tokens of the provider, for programs.</summary>
 internal sealed class BearerSetup(IOptions<IdentityOptions> identity, Provider provider, UserAccess access) : IConfigureNamedOptions<JwtBearerOptions>
 {
+    /// <summary>With HS256 the published key itself would be the secret.</summary>
+    public static readonly string[] Asymmetric =
+    [
+        SecurityAlgorithms.RsaSha256, SecurityAlgorithms.RsaSha384, SecurityAlgorithms.RsaSha512,
+        SecurityAlgorithms.RsaSsaPssSha256, SecurityAlgorithms.RsaSsaPssSha384, SecurityAlgorithms.RsaSsaPssSha512,
+        SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.EcdsaSha384, SecurityAlgorithms.EcdsaSha512,
+    ];
+
     private static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);
 
     public void Configure(JwtBearerOptions options) => Configure(IdentitySchemes.Bearer, options);
@@ -33,13 +41,7 @@ internal sealed class BearerSetup(IOptions<IdentityOptions> identity, Provider p
             RequireSignedTokens = true,
             RequireExpirationTime = true,
             ClockSkew = ClockSkew,
-            // Asymmetric only: with HS256 the published key itself would be the secret.
-            ValidAlgorithms =
-            [
-                SecurityAlgorithms.RsaSha256, SecurityAlgorithms.RsaSha384, SecurityAlgorithms.RsaSha512,
-                SecurityAlgorithms.RsaSsaPssSha256, SecurityAlgorithms.RsaSsaPssSha384, SecurityAlgorithms.RsaSsaPssSha512,
-                SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.EcdsaSha384, SecurityAlgorithms.EcdsaSha512,
-            ],
+            ValidAlgorithms = Asymmetric,
         };
         options.Events = new JwtBearerEvents { OnMessageReceived = RequireProviderAsync, OnTokenValidated = KeepUserAsync };
     }

@@ -46,6 +46,8 @@ internal sealed class FreshSignIn(IEnumerable<IConfirmedAction> actions, SignIns
         IdentityCookies.ForgetPending(context);
         await context.ChallengeAsync(IdentitySchemes.Provider, properties);
 
+        // A service worker of the workspace would see the answer that shows the credential.
+        OneOrigin.ForgetStorage(context.Response);
         // A page that goes on by itself, and no redirect: "form-action" would apply to wherever a form's answer redirects.
         var target = context.Response.Headers.Location.ToString();
         context.Response.Headers.Location = default;

@@ -6,8 +6,15 @@ namespace Gateway.Identity;
 /// </summary>
 internal interface ISignInStore
 {
-    /// <summary>A new one, written whole, for this long. <paramref name="id"/>: see <see cref="CredentialId"/>.</summary>
-    Task WriteAsync(string id, UserId user, byte[] signIn, TimeSpan lifetime);
+    /// <summary>A new one.</summary>
+    /// <param name="id">See <see cref="CredentialId"/>.</param>
+    /// <param name="signIn">The sign-in itself.</param>
+    /// <param name="lifetime">Until it ends if it is not written anew.</param>
+    /// <param name="groups">What it can be found by, so that the provider can end it.</param>
+    Task WriteAsync(string id, byte[] signIn, TimeSpan lifetime, IReadOnlyList<string> groups);
+
+    /// <summary>The ids of a group's sign-ins, of which some may have ended.</summary>
+    Task<IReadOnlyList<string>> GroupAsync(string group);
 
     /// <summary>Written anew if it is still there. False: it has ended meanwhile.</summary>
     Task<bool> RewriteAsync(string id, byte[] signIn, TimeSpan lifetime);

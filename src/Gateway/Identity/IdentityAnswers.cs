@@ -14,6 +14,7 @@ internal sealed partial class IdentityAnswers(
     ISignInStore store,
     UserAccess access,
     IdentityMetrics metrics,
+    Audit audit,
     ILogger<IdentityAnswers> logger) : IAuthorizationMiddlewareResultHandler
 {
     public Task HandleAsync(RequestDelegate next, HttpContext context, AuthorizationPolicy policy, PolicyAuthorizationResult authorizeResult)
@@ -112,6 +113,11 @@ internal sealed partial class IdentityAnswers(
 
     private Task RefuseAsync(HttpContext context, Refusal refusal, ClientKind kind)
     {
+        if (refusal != IdentityRefusals.NotSignedIn)
+        {
+            audit.Refused(context, context.User.TryGetUserId(out var user) ? user.Value : "-", refusal.Type);
+        }
+
         metrics.Refused(refusal.Type);
         return RefusalResponse.WriteAsync(context, refusal, kind);
     }

@@ -17,6 +17,14 @@ internal sealed record IdentityKeys(string Prefix, RedisKey Sequence, RedisChann
 
     public RedisKey SignIn(string id) => $"{Prefix}:sign-in:{id}";
 
+    public RedisKey SignInGroup(string group) => $"{Prefix}:sign-in-group:{group}";
+
+    public RedisKey Device(string id) => $"{Prefix}:device:{id}";
+
+    public RedisKey UserCode(string code) => $"{Prefix}:user-code:{code}";
+
+    public RedisKey CodesTyped(UserId user) => $"{Prefix}:codes-typed:{user.Value}";
+
     public RedisKey Token(string id) => $"{Prefix}:token:{id}";
 
     public RedisKey TokensOf(UserId user) => $"{Prefix}:tokens:{user.Value}";

@@ -11,7 +11,7 @@ internal static class IdentityEndpoints
     public static Task SignInAsync(HttpContext context, IdentityAnswers answers) =>
         answers.SendToSignInAsync(context, context.Request.Query["return"].ToString());
 
-    public static async Task SignOutAsync(HttpContext context, SameOrigin sameOrigin, Provider provider)
+    public static async Task SignOutAsync(HttpContext context, SameOrigin sameOrigin, Provider provider, Audit audit)
     {
         if (!sameOrigin.IsNotForeign(context.Request))
         {
@@ -22,6 +22,12 @@ internal static class IdentityEndpoints
         context.Response.Headers.CacheControl = "no-store";
         var signIn = await context.AuthenticateAsync(IdentitySchemes.Cookie);
         await context.SignOutAsync(IdentitySchemes.Cookie);
+        OneOrigin.ForgetStorage(context.Response);
+        if (signIn.Succeeded)
+        {
+            audit.SignedOut(context, signIn.Principal.GetUserId().Value);
+        }
+
         var known = await provider.FindAsync();
         if (!signIn.Succeeded || string.IsNullOrEmpty(known?.EndSessionEndpoint))
         {

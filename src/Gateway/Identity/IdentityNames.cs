@@ -31,6 +31,10 @@ internal static class IdentityPaths
     public const string SignOut = "/.gateway/sign-out";
     public const string SignedOut = "/.gateway/signed-out";
     public const string Me = "/.gateway/me";
+    public const string BackChannelLogout = "/.gateway/backchannel-logout";
+    public const string Device = "/.gateway/device";
+    public const string DeviceCode = "/.gateway/device/code";
+    public const string DeviceToken = "/.gateway/device/token";
     public const string Tokens = "/.gateway/tokens";
     public const string RevokeToken = "/.gateway/tokens/revoke";
 }

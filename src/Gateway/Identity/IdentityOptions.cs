@@ -71,6 +71,9 @@ internal sealed class IdentityOptions
     /// <summary>The longest life of a personal access token. Defaults to 365 days.</summary>
     public TimeSpan MaximumTokenLifetime { get; set; } = TimeSpan.FromDays(365);
 
+    /// <summary>How long a device that was signed in by a code stays so. Defaults to 30 days.</summary>
+    public TimeSpan DeviceTokenLifetime { get; set; } = TimeSpan.FromDays(30);
+
     /// <summary>How long the provider may take to answer the gateway. Defaults to 10 seconds.</summary>
     public TimeSpan ProviderTimeout { get; set; } = TimeSpan.FromSeconds(10);
 }

@@ -96,6 +96,7 @@ internal sealed class IdentityOptionsValidation : IValidateOptions<IdentityOptio
     {
         Positive(options.CookieLifetime, "CookieLifetime", faults);
         Positive(options.BelieveFor, "BelieveFor", faults);
+        Positive(options.DeviceTokenLifetime, "DeviceTokenLifetime", faults);
         Positive(options.ProviderTimeout, "ProviderTimeout", faults);
         if (options.SocketGrace < TimeSpan.Zero)
         {
@@ -105,6 +106,11 @@ internal sealed class IdentityOptionsValidation : IValidateOptions<IdentityOptio
         if (options.MaximumTokenLifetime < TimeSpan.FromDays(1))
         {
             faults.Add("Identity:MaximumTokenLifetime must be at least one day");
+        }
+
+        if (options.DeviceTokenLifetime > options.MaximumTokenLifetime)
+        {
+            faults.Add("Identity:DeviceTokenLifetime must be at most Identity:MaximumTokenLifetime");
         }
 
         if (options.AbsoluteLifetime < options.CookieLifetime)

@@ -68,6 +68,16 @@ internal static class IdentityRefusals
         Link = (IdentityPaths.Tokens, "Back to your tokens"),
     };
 
+    public static readonly Refusal NoSuchUserCode = new(404, "no-such-code", "No device waits with this code", "It was mistyped, is more than ten minutes old, or was decided on already. Let the device begin again.")
+    {
+        Link = (IdentityPaths.Device, "Type another code"),
+    };
+
+    public static readonly Refusal TooManyCodes = new(429, "too-many-codes", "Too many codes", "You have typed many codes. Wait a few minutes.")
+    {
+        RetryAfter = TimeSpan.FromMinutes(10),
+    };
+
     public static readonly Refusal BadTokenForm = new(400, "bad-token-form", "The token was not made", "A token needs a label of at most 60 characters and a number of days within what is allowed here.")
     {
         Link = (IdentityPaths.Tokens, "Back to your tokens"),

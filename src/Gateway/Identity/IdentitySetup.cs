@@ -1,4 +1,5 @@
 using Gateway.Identity.Access;
+using Gateway.Identity.Devices;
 using Gateway.Identity.Pages;
 using Gateway.Identity.Tokens;
 using Microsoft.AspNetCore.Authentication;
@@ -37,6 +38,10 @@ internal static class IdentitySetup
         services.AddSingleton<CredentialStanding>();
         services.AddHostedService<IdentityRounds>();
         services.AddSingleton<IConfirmedAction, TokenMaking>();
+        services.AddSingleton<DeviceSignIns>();
+        services.AddSingleton<IConfirmedAction>(static provider => provider.GetRequiredService<DeviceSignIns>());
+        services.AddSingleton<BackChannelLogout>();
+        services.AddSingleton<Audit>();
         services.AddSingleton<SignInHandles>();
         services.AddSingleton<FreshSignIn>();
         services.AddSingleton<PageForms>();
@@ -71,6 +76,7 @@ internal static class IdentitySetup
         services.AddSingleton<ISignInStore, RedisSignInStore>();
         services.AddSingleton<ITokenStore, RedisTokenStore>();
         services.AddSingleton<IAccessStore, RedisAccessStore>();
+        services.AddSingleton<IDeviceStore, RedisDeviceStore>();
         services.AddSingleton<IConfigureOptions<KeyManagementOptions>>(provider => new ConfigureOptions<KeyManagementOptions>(
             options => options.XmlRepository = new RedisXmlRepository(() => database(provider), keys(provider).ProtectionKeys)));
         return services;
@@ -89,6 +95,11 @@ internal static class IdentitySetup
         endpoints.MapGet(IdentityPaths.Tokens, TokenPages.ListAsync).RequireAuthorization(IdentityPolicies.Workspace);
         endpoints.MapPost(IdentityPaths.Tokens, TokenPages.MakeAsync).RequireAuthorization(IdentityPolicies.Workspace).WithMetadata(SmallBody);
         endpoints.MapPost(IdentityPaths.RevokeToken, TokenPages.RevokeAsync).RequireAuthorization(IdentityPolicies.Workspace).WithMetadata(SmallBody);
+        endpoints.MapPost(IdentityPaths.BackChannelLogout, static (HttpContext context, BackChannelLogout logout) => logout.AnswerAsync(context)).AllowAnonymous().WithMetadata(SmallBody);
+        endpoints.MapPost(IdentityPaths.DeviceCode, DeviceEndpoints.CodeAsync).AllowAnonymous().WithMetadata(SmallBody);
+        endpoints.MapPost(IdentityPaths.DeviceToken, DeviceEndpoints.TokenAsync).AllowAnonymous().WithMetadata(SmallBody);
+        endpoints.MapGet(IdentityPaths.Device, DeviceEndpoints.PageAsync).RequireAuthorization(IdentityPolicies.Workspace);
+        endpoints.MapPost(IdentityPaths.Device, DeviceEndpoints.DecideAsync).RequireAuthorization(IdentityPolicies.Workspace).WithMetadata(SmallBody);
         // All of /.gateway/ is the gateway's: what no room maps there is nobody's, and never the workspace's.
         endpoints.Map("/.gateway/{**path}", context => RefusalResponse.WriteAsync(context, IdentityRefusals.NoSuchPath)).AllowAnonymous();
     }

@@ -7,7 +7,7 @@ using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 namespace Gateway.Identity;
 
 /// <summary>Browser sign-in at the provider: authorization code flow with PKCE.</summary>
-internal sealed partial class ProviderSetup(
+internal sealed class ProviderSetup(
     IOptions<IdentityOptions> identity,
     Provider provider,
     SameOrigin sameOrigin,
@@ -16,7 +16,9 @@ internal sealed partial class ProviderSetup(
     IdentityEvents events,
     IdentityMetrics metrics,
     FreshSignIn fresh,
-    ILogger<ProviderSetup> logger) : IConfigureNamedOptions<OpenIdConnectOptions>
+    SignInHandles handles,
+    SignIns signIns,
+    Audit audit) : IConfigureNamedOptions<OpenIdConnectOptions>
 {
     // Long enough for a second factor and a lost phone.
     private static readonly TimeSpan SignInMayTake = TimeSpan.FromMinutes(15);
@@ -124,6 +126,16 @@ internal sealed partial class ProviderSetup(
             return Task.CompletedTask;
         }
 
+        if (context.Principal!.FindFirst("sub")?.Value is { Length: > 0 } subject)
+        {
+            context.Properties!.Items[SignIns.SubjectGroupItem] = BackChannelLogout.GroupOf("subject", subject);
+        }
+
+        if (context.Principal.FindFirst("sid")?.Value is { Length: > 0 } session)
+        {
+            context.Properties!.Items[SignIns.SessionGroupItem] = BackChannelLogout.GroupOf("session", session);
+        }
+
         context.Principal = user;
         // Of the tokens only this one is kept: providers ask for it at sign-out.
         if (context.TokenEndpointResponse?.IdToken is { } idToken)
@@ -154,10 +166,21 @@ internal sealed partial class ProviderSetup(
         context.ReturnUri = ReturnPath.Local(context.ReturnUri);
         metrics.SignedIn();
         var user = context.Principal!.GetUserId();
-        Log.SignedIn(logger, user);
+        audit.SignedIn(context.HttpContext, user);
+        await EndEarlierAsync(context.HttpContext);
+        OneOrigin.ForgetStorage(context.Response);
         if (access.Allows(context.Principal!))
         {
             events.SignedIn?.Invoke(user);
+        }
+    }
+
+    /// <summary>The browser forgets the handle of an earlier sign-in of its own, so nobody could sign that out any more.</summary>
+    private async Task EndEarlierAsync(HttpContext context)
+    {
+        if (handles.Find(context) is { } earlier)
+        {
+            await signIns.EndAsync(earlier);
         }
     }
 
@@ -165,7 +188,7 @@ internal sealed partial class ProviderSetup(
     {
         context.HandleResponse();
         var refusal = RefusalOf(context);
-        Log.SignInFailed(logger, refusal.Type, context.Failure?.GetType().Name ?? "none");
+        audit.SignInFailed(context.HttpContext, refusal.Type, context.Failure?.GetType().Name ?? "none");
         return AnswerAsync(context.HttpContext, refusal);
     }
 
@@ -187,13 +210,4 @@ internal sealed partial class ProviderSetup(
     }
 
     private sealed class NotFreshException : Exception;
-
-    private static partial class Log
-    {
-        [LoggerMessage(1003, LogLevel.Information, "{User} signed in", EventName = "SignedIn")]
-        public static partial void SignedIn(ILogger logger, UserId user);
-
-        [LoggerMessage(1004, LogLevel.Information, "A sign-in was refused: {Reason} ({Failure})", EventName = "SignInRefused")]
-        public static partial void SignInFailed(ILogger logger, string reason, string failure);
-    }
 }

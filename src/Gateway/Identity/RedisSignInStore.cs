@@ -1,12 +1,29 @@
+using Microsoft.Extensions.Options;
 using StackExchange.Redis;
 
 namespace Gateway.Identity;
 
 /// <summary>Sign-ins in Redis, on one shard as all of the gateway's keys.</summary>
-internal sealed class RedisSignInStore(IdentityCalls calls) : ISignInStore
+internal sealed class RedisSignInStore(IdentityCalls calls, IOptions<IdentityOptions> options, TimeProvider time) : ISignInStore
 {
-    public Task WriteAsync(string id, UserId user, byte[] signIn, TimeSpan lifetime) =>
-        calls.AskAsync(redis => redis.StringSetAsync(calls.Keys.SignIn(id), signIn, lifetime));
+    /// <summary>KEYS: sign-in, groups. ARGV: id, sign-in, its lifetime (ms), longest life (ms), now (ms). A group's members are those of the longest life.</summary>
+    private const string Write = """
+        redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+        for i = 2, #KEYS do
+          redis.call('ZREMRANGEBYSCORE', KEYS[i], '-inf', string.format('%.0f', tonumber(ARGV[5]) - tonumber(ARGV[4])))
+          redis.call('ZADD', KEYS[i], ARGV[5], ARGV[1])
+          redis.call('PEXPIRE', KEYS[i], ARGV[4])
+        end
+        return 1
+        """;
+
+    public Task WriteAsync(string id, byte[] signIn, TimeSpan lifetime, IReadOnlyList<string> groups) => calls.AskAsync(redis => redis.ScriptEvaluateAsync(
+        Write,
+        [calls.Keys.SignIn(id), .. groups.Select(calls.Keys.SignInGroup)],
+        [id, signIn, (long)lifetime.TotalMilliseconds, (long)options.Value.AbsoluteLifetime.TotalMilliseconds, time.GetUtcNow().ToUnixTimeMilliseconds()]));
+
+    public async Task<IReadOnlyList<string>> GroupAsync(string group) =>
+        [.. (await calls.AskAsync(redis => redis.SortedSetRangeByRankAsync(calls.Keys.SignInGroup(group)))).Select(static id => (string)id!)];
 
     public Task<bool> RewriteAsync(string id, byte[] signIn, TimeSpan lifetime) =>
         calls.AskAsync(redis => redis.StringSetAsync(calls.Keys.SignIn(id), signIn, lifetime, When.Exists));

@@ -13,6 +13,10 @@ namespace Gateway.Identity;
 /// </summary>
 internal sealed partial class SignIns : ITicketStore
 {
+    /// <summary>The groups that the provider may end it by.</summary>
+    public const string SubjectGroupItem = "gateway.subject-group";
+    public const string SessionGroupItem = "gateway.session-group";
+
     private const string EndsAtItem = "gateway.ends-at";
 
     private readonly ISignInStore _store;
@@ -40,9 +44,9 @@ internal sealed partial class SignIns : ITicketStore
         // By our clock and not the provider's: it is compared with moments of ours.
         identity.TryRemoveClaim(identity.FindFirst(UserClaims.Issued));
         identity.AddClaim(UserClaims.IssuedAt(_time.GetUtcNow()));
-        if (LifetimeOf(ticket) is { } lifetime && ticket.Principal.TryGetUserId(out var user))
+        if (LifetimeOf(ticket) is { } lifetime && ticket.Principal.TryGetUserId(out _))
         {
-            await _store.WriteAsync(id, user, TicketSerializer.Default.Serialize(ticket), lifetime);
+            await _store.WriteAsync(id, TicketSerializer.Default.Serialize(ticket), lifetime, GroupsOf(ticket));
             _believed.Set(id, ticket);
         }
 
@@ -121,6 +125,9 @@ internal sealed partial class SignIns : ITicketStore
 
     private async Task<AuthenticationTicket?> ReadAsync(string id) =>
         await _store.ReadAsync(id) is { } stored ? TicketSerializer.Default.Deserialize(stored) : null;
+
+    private static List<string> GroupsOf(AuthenticationTicket ticket) =>
+        [.. new[] { SubjectGroupItem, SessionGroupItem }.Select(item => ticket.Properties.Items.TryGetValue(item, out var group) ? group : null).OfType<string>()];
 
     private TimeSpan? LifetimeOf(AuthenticationTicket ticket)
     {

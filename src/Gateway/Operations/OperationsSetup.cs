@@ -45,7 +45,7 @@ internal static class OperationsSetup
 
     private static void MapForOperators(IEndpointRouteBuilder endpoints)
     {
-        var operators = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Operator);
+        var operators = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Operator).AddEndpointFilter<RouteGroupBuilder, OperatorAudit>();
         var viewers = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Viewer);
         viewers.MapGet("/api/routes", RouteEndpoints.ListAsync);
         viewers.MapGet("/api/routes/{id}", RouteEndpoints.GetAsync);

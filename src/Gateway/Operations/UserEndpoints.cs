@@ -23,7 +23,7 @@ internal static partial class UserEndpoints
 
     public static Task GetAsync(HttpContext context, string user, UserAccess access) => AnswerAsync(context, user, id => WriteAsync(context, id, access));
 
-    public static Task PutAsync(HttpContext context, string user, UserAccess access, TimeProvider time, ILogger<UserAccess> logger) => AnswerAsync(context, user, async id =>
+    public static Task PutAsync(HttpContext context, string user, UserAccess access, TimeProvider time) => AnswerAsync(context, user, async id =>
     {
         if (await ReadAsync(context) is not { } wish)
         {
@@ -33,22 +33,20 @@ internal static partial class UserEndpoints
 
         var by = context.User.GetUserId().Value;
         await access.DecideAsync(id, new UserDecision { Allowed = wish.Access == "allow", Reason = wish.Reason, By = by, At = time.GetUtcNow() });
-        Log.Decided(logger, by, wish.Access!, user);
+        OperatorAudit.Because(context, $"{wish.Access}: {wish.Reason}");
         await WriteAsync(context, id, access);
     });
 
-    public static Task DeleteAsync(HttpContext context, string user, UserAccess access, ILogger<UserAccess> logger) => AnswerAsync(context, user, async id =>
+    public static Task DeleteAsync(HttpContext context, string user, UserAccess access) => AnswerAsync(context, user, async id =>
     {
         await access.DecideAsync(id, null);
-        Log.Decided(logger, context.User.GetUserId().Value, "default", user);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     });
 
     /// <summary>Ends what the user is signed in by; they may sign in again, unless they are denied as well.</summary>
-    public static Task KickAsync(HttpContext context, string id, UserAccess access, ILogger<UserAccess> logger) => AnswerAsync(context, id, async user =>
+    public static Task KickAsync(HttpContext context, string id, UserAccess access) => AnswerAsync(context, id, async user =>
     {
         await access.EndAllAsync(user);
-        Log.Kicked(logger, context.User.GetUserId().Value, id);
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     });
 
@@ -101,13 +99,4 @@ internal static partial class UserEndpoints
     [JsonSerializable(typeof(AccessWish))]
     [JsonSerializable(typeof(AccessView))]
     private sealed partial class AccessViewJson : JsonSerializerContext;
-
-    private static partial class Log
-    {
-        [LoggerMessage(9010, LogLevel.Information, "Operator {Actor} decided {Access} of user {Target}", EventName = "AccessDecided")]
-        public static partial void Decided(ILogger logger, string actor, string access, string target);
-
-        [LoggerMessage(9011, LogLevel.Information, "Operator {Actor} ended all sign-ins and tokens of user {Target}", EventName = "UserKicked")]
-        public static partial void Kicked(ILogger logger, string actor, string target);
-    }
 }

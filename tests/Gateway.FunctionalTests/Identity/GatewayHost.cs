@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using Gateway.Identity;
 using Gateway.Identity.Access;
+using Gateway.Identity.Devices;
 using Gateway.Identity.Tokens;
 using Gateway.Operations;
 using Gateway.Sessions;
@@ -88,6 +89,7 @@ internal sealed class GatewayHost : IAsyncDisposable
             builder.Services.AddSingleton<ISignInStore>(store);
             builder.Services.AddSingleton<ITokenStore, MemoryTokenStore>();
             builder.Services.AddSingleton<IAccessStore, MemoryAccessStore>();
+            builder.Services.AddSingleton<IDeviceStore, NoDeviceStore>();
             builder.Services.AddDataProtection().UseEphemeralDataProtectionProvider();
         }
         else
@@ -149,6 +151,7 @@ internal sealed class GatewayHost : IAsyncDisposable
 internal sealed class MemorySignInStore : ISignInStore
 {
     private readonly ConcurrentDictionary<string, byte[]> _signIns = new();
+    private readonly ConcurrentDictionary<string, IReadOnlyList<string>> _groups = new();
     private int _reads;
 
     /// <summary>What the host with this store logged.</summary>
@@ -160,12 +163,16 @@ internal sealed class MemorySignInStore : ISignInStore
 
     public int Reads => Volatile.Read(ref _reads);
 
-    public Task WriteAsync(string id, UserId user, byte[] signIn, TimeSpan lifetime)
+    public Task WriteAsync(string id, byte[] signIn, TimeSpan lifetime, IReadOnlyList<string> groups)
     {
         ThrowIfAway();
         _signIns[id] = signIn;
+        _groups[id] = groups;
         return Task.CompletedTask;
     }
+
+    public Task<IReadOnlyList<string>> GroupAsync(string group) =>
+        Task.FromResult<IReadOnlyList<string>>([.. _groups.Where(pair => pair.Value.Contains(group)).Select(static pair => pair.Key)]);
 
     public Task<bool> RewriteAsync(string id, byte[] signIn, TimeSpan lifetime)
     {

@@ -67,10 +67,11 @@ public sealed class RedisSignInTests
     {
         await using var redis = await RedisProcess.StartAsync();
         await using var connection = await redis.ConnectAsync();
-        var store = new RedisSignInStore(new IdentityCalls(() => connection.GetDatabase(), GatewayHost.Keys, TimeProvider.System));
+        var store = new RedisSignInStore(
+            new IdentityCalls(() => connection.GetDatabase(), GatewayHost.Keys, TimeProvider.System), Microsoft.Extensions.Options.Options.Create(new IdentityOptions()), TimeProvider.System);
         var id = CredentialId.Of("the-handle");
 
-        await store.WriteAsync(id, new UserId("alice"), [1, 2, 3], TimeSpan.FromHours(1));
+        await store.WriteAsync(id, [1, 2, 3], TimeSpan.FromHours(1), []);
 
         Assert.Equal([1, 2, 3], await store.ReadAsync(id));
         Assert.Null(await store.ReadAsync(CredentialId.Of("another-handle")));

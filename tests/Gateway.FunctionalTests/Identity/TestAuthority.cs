@@ -88,6 +88,37 @@ internal sealed class TestAuthority : IAsyncDisposable
         return Token(all, issuer ?? Url, audience, endsIn ?? TimeSpan.FromMinutes(10), signing ?? Signing);
     }
 
+    /// <summary>A logout token as the provider would send it; each part can be made wrong.</summary>
+    public string LogoutToken(string? subject, string? session, Dictionary<string, object>? claims = null, string audience = ClientId, string? issuer = null, TimeSpan age = default, SigningCredentials? signing = null)
+    {
+        var all = new Dictionary<string, object> { ["events"] = new Dictionary<string, object> { ["http://schemas.openid.net/event/backchannel-logout"] = new Dictionary<string, object>() }, ["jti"] = "1" };
+        if (subject is not null)
+        {
+            all["sub"] = subject;
+        }
+
+        if (session is not null)
+        {
+            all["sid"] = session;
+        }
+
+        foreach (var (name, value) in claims ?? [])
+        {
+            all[name] = value;
+        }
+
+        var issued = TimeProvider.System.GetUtcNow().UtcDateTime - age;
+        return new JsonWebTokenHandler { SetDefaultTimesOnTokenCreation = false }.CreateToken(new SecurityTokenDescriptor
+        {
+            Issuer = issuer ?? Url,
+            Audience = audience,
+            Claims = all,
+            IssuedAt = issued,
+            Expires = issued + TimeSpan.FromMinutes(2),
+            SigningCredentials = signing ?? Signing,
+        });
+    }
+
     private SigningCredentials Signing => new(Key, SecurityAlgorithms.RsaSha256);
 
     public async ValueTask DisposeAsync()

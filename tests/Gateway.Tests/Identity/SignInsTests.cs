@@ -253,13 +253,15 @@ public sealed class SignInsTests
         /// <summary>Runs after the value was read and before it is answered.</summary>
         public Func<Task>? BeforeAnswer { get; set; }
 
+        public Task<IReadOnlyList<string>> GroupAsync(string group) => Task.FromResult<IReadOnlyList<string>>([]);
+
         public Task<bool> RewriteAsync(string id, byte[] signIn, TimeSpan lifetime)
         {
             ThrowIfAway();
             return Task.FromResult(_signIns.TryGetValue(id, out var before) && _signIns.TryUpdate(id, signIn, before));
         }
 
-        public Task WriteAsync(string id, UserId user, byte[] signIn, TimeSpan lifetime)
+        public Task WriteAsync(string id, byte[] signIn, TimeSpan lifetime, IReadOnlyList<string> groups)
         {
             ThrowIfAway();
             _signIns[id] = signIn;

@@ -5,7 +5,7 @@ using Gateway.Identity.Pages;
 namespace Gateway.Identity.Tokens;
 
 /// <summary>Makes a token for a user who has just signed in for it, and shows it, once.</summary>
-internal sealed class TokenMaking(PersonalTokens tokens, TimeProvider time) : IConfirmedAction
+internal sealed class TokenMaking(PersonalTokens tokens, Audit audit, TimeProvider time) : IConfirmedAction
 {
     public const string ActionName = "token";
     public const int LongestLabel = 60;
@@ -23,6 +23,7 @@ internal sealed class TokenMaking(PersonalTokens tokens, TimeProvider time) : IC
             return;
         }
 
+        audit.TokenMade(context, user.GetUserId(), wish.Label);
         await IdentityPage.WriteAsync(context, "Your new token", $"""
             <p>Copy it now: it is not kept and will not be shown again.</p>
             <p><code class="secret">{text}</code></p>

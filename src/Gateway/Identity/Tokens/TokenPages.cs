@@ -51,7 +51,7 @@ internal static class TokenPages
             : RefusalResponse.WriteAsync(context, IdentityRefusals.BadTokenForm));
     }
 
-    public static async Task RevokeAsync(HttpContext context, PersonalTokens tokens, PageForms forms)
+    public static async Task RevokeAsync(HttpContext context, PersonalTokens tokens, PageForms forms, Audit audit)
     {
         if (!PageForms.IsBySignIn(context))
         {
@@ -64,7 +64,13 @@ internal static class TokenPages
             return;
         }
 
-        await tokens.RevokeAsync(form["id"].ToString(), context.User.GetUserId());
+        var (id, user) = (form["id"].ToString(), context.User.GetUserId());
+        var label = (await tokens.ListAsync(user)).FirstOrDefault(listed => listed.Id == id)?.Token.Label;
+        if (await tokens.RevokeAsync(id, user))
+        {
+            audit.TokenRevoked(context, user, label ?? "-");
+        }
+
         context.Response.Headers.Location = IdentityPaths.Tokens;
         context.Response.StatusCode = StatusCodes.Status303SeeOther;
     }
