@@ -84,6 +84,9 @@ internal sealed partial class SimulatedMachines
         }
     }
 
+    /// <summary>The machine's configuration is another from now on.</summary>
+    public void Configure(MachineId machine, Func<MachineConfig, MachineConfig> change) => Touch(machine, (found, _) => found.Config = change(found.Config));
+
     /// <summary>Code in the machine rewrote its own metadata.</summary>
     public void RewriteMetadata(MachineId machine, string key, string value) =>
         Touch(machine, (found, _) => found.Config = found.Config with { Metadata = new(found.Config.Metadata ?? []) { [key] = value } });
