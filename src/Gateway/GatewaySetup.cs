@@ -1,4 +1,6 @@
 using System.Net;
+using System.Security.Cryptography;
+using System.Text;
 using Gateway.Identity;
 using Gateway.Identity.Assertions;
 using Gateway.Idling;
@@ -9,7 +11,6 @@ using Gateway.Proxying.Sockets;
 using Gateway.Redis;
 using Gateway.Sessions;
 using Gateway.Waking;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 
 namespace Gateway;
@@ -43,6 +44,7 @@ internal static class GatewaySetup
         services.AddSingleton<ISocketsOfMachine, MachineSockets>();
         services.AddSingleton(new OwnCookies(IdentityCookies.IsOurs));
         services.AddSignInsInRedis(static provider => provider.GetRequiredService<RedisConnection>().Database, static provider => KeysOf(provider.GetRequiredService<MapKeys>()));
+        services.AddSingleton(static provider => new HopMarker(PseudonymOf(provider.GetRequiredService<IOptions<WorkspaceOptions>>().Value.NameKey)));
         services.AddAssertions(static provider => provider.GetRequiredService<RedisConnection>().Database);
         services.AddSingleton(static provider => new RouteSources
         {
@@ -76,16 +78,6 @@ internal static class GatewaySetup
         });
     }
 
-    /// <summary>
-    /// Whose a path is, is decided on what was sent, before routing has a say: the server has resolved dot segments by then, and a path that means the
-    /// gateway to one of us and the workspace to the other belongs to nobody.
-    /// </summary>
-    public static void UsePlainPaths(this WebApplication app) => app.Use((context, next) =>
-    {
-        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
-        return WorkspacePath.OwnerOf(target) is PathOwner.Disputed ? RefusalResponse.WriteAsync(context, Outcomes.DisputedPath) : next(context);
-    });
-
     /// <summary>The catch-all: it loses to every explicit route, so nothing of the gateway's own can be shadowed by a workspace.</summary>
     public static void MapWorkspaceRequests(this WebApplication app)
     {
@@ -105,6 +97,10 @@ internal static class GatewaySetup
     }
 
     private static IdentityKeys KeysOf(MapKeys map) => new(map.Prefix, map.Sequence, map.Changes);
+
+    /// <summary>The name key is the one thing that all replicas of a gateway share and no other gateway has. What is made of it tells nothing of it.</summary>
+    private static string PseudonymOf(string nameKey) =>
+        "gateway-" + Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(nameKey), "hop"u8))[..12];
 
     private static async Task<SessionPage> PageAsync(RedisSessionMap map, string? cursor, int limit, string? prefix, CancellationToken cancellationToken)
     {

@@ -46,6 +46,10 @@ internal static class Outcomes
             "unreachable", "Your workspace does not take connections", "It is started, but it could not be reached.", "awake", TimeSpan.FromSeconds(5)),
         ForwardOutcome.Silent => new(
             StatusCodes.Status504GatewayTimeout, "silent", "Your workspace did not answer", "It took the request and sent nothing for longer than is allowed on this path.") { GatewayState = "awake" },
+        ForwardOutcome.Forbidden => Unavailable(
+            "destination-refused", "Your workspace is at an address the gateway may not dial", "It is outside of the private network, or the gateway's own. Operators find both in the log.", "awake", TimeSpan.FromSeconds(30)),
+        ForwardOutcome.Steering => new(
+            StatusCodes.Status502BadGateway, "steering-answer", "Your workspace's answer was not meant for you", "It was an order to the platform's proxy (fly-replay), which workspaces may not give.") { GatewayState = "awake" },
         ForwardOutcome.Drained => Unavailable("restarting", "The gateway is restarting", "Please ask again.", "awake", TimeSpan.FromSeconds(1)),
         _ => new(
             StatusCodes.Status502BadGateway, "broken-answer", "Your workspace broke off", "It closed the connection before it answered. Whether it carried the request out is not known.") { GatewayState = "awake" },
@@ -57,6 +61,17 @@ internal static class Outcomes
     /// <summary>The target means one thing as written and another when normalised.</summary>
     public static readonly Refusal DisputedPath = new(
         StatusCodes.Status400BadRequest, "disputed-path", "The path is ambiguous", "Its dot segments or encoded characters lead to the gateway's own paths when they are resolved. Write the path plainly.");
+
+    public static readonly Refusal AmbiguousBody = new(
+        StatusCodes.Status400BadRequest, "ambiguous-body", "Where the request's body ends is ambiguous", "It says Content-Length and is chunked as well, or is coded in several ways, and servers differ on what counts. Send one of the two.");
+
+    /// <summary>The request has been here before.</summary>
+    public static readonly Refusal Loop = new(
+        StatusCodes.Status508LoopDetected, "loop", "The request goes round in a circle", "The gateway has already forwarded it once. A program in the workspace sends it back to the gateway's own address; have it ask its target directly.");
+
+    public static readonly Refusal RootServiceWorker = new(
+        StatusCodes.Status403Forbidden, "root-service-worker", "A service worker cannot be registered for the whole site",
+        "One at the root would answer for the gateway's own pages. Move its script into a folder, such as /app/service-worker.js.");
 
     /// <summary>Nothing is known of the user, because Redis is away: nobody is sent to sign in again for that.</summary>
     public static Refusal MapUnavailable(TimeSpan retryAfter) => Unavailable(

@@ -34,7 +34,7 @@ if (!Configuration.IsValid(app))
 }
 
 app.UseClientAddress();
-app.UsePlainPaths();
+app.UseEdgeGuard();
 app.UseIdentity();
 
 app.MapIdentity();

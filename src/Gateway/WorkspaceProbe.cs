@@ -24,7 +24,11 @@ internal sealed class WorkspaceProbe(WorkspaceConnections connections, WakingMet
 
     public async Task<ProbeOutcome> ProbeAsync(ProbeTarget target, TimeSpan limit, Action connected, CancellationToken cancellationToken)
     {
-        var authority = connections.Authority(new Destination(target.Machine, target.Boot, target.Address));
+        if (connections.Authority(new Destination(target.Machine, target.Boot, target.Address)) is not { } authority)
+        {
+            return ProbeOutcome.Unhealthy;
+        }
+
         var begun = time.GetTimestamp();
         // When it last failed to answer: an attempt is a miss once a later one is answered.
         var (missed, attempt, good) = (begun, begun, 0);

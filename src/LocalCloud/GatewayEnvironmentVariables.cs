@@ -24,6 +24,7 @@ internal static class GatewayEnvironmentVariables
         ["Workspaces__Env__GATEWAY_JWKS_URL"] = $"http://localhost:{options.PublicPort}/.gateway/jwks.json",
         ["Proxying__Listen"] = $"http://localhost:{options.PublicPort}",
         ["Proxying__ListenHttp2"] = $"http://localhost:{options.Http2Port}",
+        ["Proxying__AllowedNetworks"] = "127.0.0.0/8",
         ["Proxying__ShutdownGrace"] = "00:00:01",
         ["Operations__Listen"] = $"http://localhost:{options.OperationsPort}",
     };

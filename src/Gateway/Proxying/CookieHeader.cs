@@ -43,7 +43,9 @@ internal static class SetCookieHeader
 
     private static string NameOf(string header)
     {
-        var end = header.AsSpan().IndexOfAny('=', ';');
-        return (end < 0 ? header : header[..end]).Trim();
+        // A cookie without a name is sent back as its value alone: "=gateway=x" is a gateway cookie to whoever reads it.
+        var pair = header.AsSpan().TrimStart("= \t");
+        var end = pair.IndexOfAny('=', ';');
+        return (end < 0 ? pair : pair[..end]).Trim().ToString();
     }
 }

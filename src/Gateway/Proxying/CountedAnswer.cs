@@ -6,6 +6,9 @@ namespace Gateway.Proxying;
 /// <summary>The server's answer, with its bytes counted as they are written: bytes of an answer are use of the machine.</summary>
 internal sealed class CountedAnswer(IHttpResponseBodyFeature inner, Traffic traffic) : Stream, IHttpResponseBodyFeature
 {
+    /// <summary>The workspace's answer was meant for the platform's proxy, and nothing of it has passed.</summary>
+    public bool IsSteering { get; set; }
+
     Stream IHttpResponseBodyFeature.Stream => this;
 
     public PipeWriter Writer => inner.Writer;

@@ -21,6 +21,12 @@ internal enum ForwardOutcome
     /// <summary>The workspace was silent for longer than is allowed on this path.</summary>
     Silent,
 
+    /// <summary>The address is one the gateway may not dial. Nothing was sent.</summary>
+    Forbidden,
+
+    /// <summary>The workspace's answer was an order to the platform's proxy; nothing of it has passed.</summary>
+    Steering,
+
     /// <summary>The client left.</summary>
     ClientLeft,
 

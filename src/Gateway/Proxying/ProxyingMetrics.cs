@@ -7,13 +7,13 @@ namespace Gateway.Proxying;
 internal sealed class ProxyingMetrics
 {
     private readonly Counter<long> _forwards;
-    private readonly Counter<long> _steering;
+    private readonly Counter<long> _disarmed;
 
     public ProxyingMetrics(IMeterFactory meters, OpenSockets sockets)
     {
         var meter = meters.Create(GatewayTelemetry.MeterName);
         _forwards = meter.CreateCounter<long>("gateway.forwards", "{request}", "Requests and sockets forwarded, by outcome.");
-        _steering = meter.CreateCounter<long>("gateway.steering.stripped", "{answer}", "Answers of workspaces that tried to steer the platform's proxy.");
+        _disarmed = meter.CreateCounter<long>("gateway.answers.disarmed", "{answer}", "What was taken out of workspaces' answers because it would reach beyond them, by kind.");
         meter.CreateObservableUpDownCounter("gateway.websockets.open", () => sockets.Count, "{socket}", "Sockets open.");
     }
 
@@ -25,7 +25,7 @@ internal sealed class ProxyingMetrics
         }
     }
 
-    public void SteeringStripped() => _steering.Add(1);
+    public void Disarmed(string kind) => _disarmed.Add(1, new KeyValuePair<string, object?>("kind", kind));
 
     private static string NameOf(ForwardOutcome outcome) => outcome switch
     {
@@ -33,6 +33,8 @@ internal sealed class ProxyingMetrics
         ForwardOutcome.NeverReached => "never_reached",
         ForwardOutcome.Failed => "failed",
         ForwardOutcome.Silent => "silent",
+        ForwardOutcome.Forbidden => "forbidden",
+        ForwardOutcome.Steering => "steering",
         ForwardOutcome.ClientLeft => "client_left",
         _ => "drained",
     };

@@ -19,6 +19,9 @@ internal sealed class ProxyingOptions
     /// <summary>The port on which every workspace listens. 1 to 65535.</summary>
     public int WorkspacePort { get; set; } = 10000;
 
+    /// <summary>The networks in which machines may be dialled, in prefix notation, separated by commas. Fly's private network.</summary>
+    public string AllowedNetworks { get; set; } = "fdaa::/16";
+
     /// <summary>How long one connect to a machine may take. Machines are on the same private network, so 1 s is long.</summary>
     public TimeSpan ConnectTimeout { get; set; } = TimeSpan.FromSeconds(1);
 
@@ -63,6 +66,7 @@ internal sealed class ProxyingOptionsValidation : IValidateOptions<ProxyingOptio
         Check(Listener.TryParse(options.Listen, out _), "Proxying:Listen must be an address such as http://0.0.0.0:8080.");
         Check(options.ListenHttp2.Length == 0 || Listener.TryParse(options.ListenHttp2, out _), "Proxying:ListenHttp2 must be empty or an address such as http://0.0.0.0:8082.");
         Check(options.WorkspacePort is > 0 and <= 65535, "Proxying:WorkspacePort must be between 1 and 65535.");
+        Check(AllowedDestinations.Parse(options.AllowedNetworks) is { Length: > 0 }, "Proxying:AllowedNetworks must be one or more networks such as fdaa::/16, separated by commas.");
         Check(options.ConnectTimeout > TimeSpan.Zero && options.ConnectTimeout <= TimeSpan.FromSeconds(30), "Proxying:ConnectTimeout must be between 0 and 00:00:30.");
         Check(options.AnswerSilence > TimeSpan.Zero, "Proxying:AnswerSilence must be positive, such as 00:10:00.");
         foreach (var (prefix, limit) in options.AnswerSilenceByPath)

@@ -2,6 +2,7 @@ using System.Text;
 using Gateway.Proxying.Sockets;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Proxying;
@@ -14,6 +15,8 @@ internal static class ProxyingSetup
         services.AddOptions<ProxyingOptions>().BindConfiguration(ProxyingOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<ProxyingOptions>, ProxyingOptionsValidation>();
         services.AddHttpForwarder();
+        services.TryAddSingleton(new HopMarker($"gateway-{Guid.NewGuid():N}"));
+        services.AddSingleton<AllowedDestinations>();
         services.AddSingleton<WorkspaceConnections>();
         services.AddSingleton<WorkspaceTransforms>();
         services.AddSingleton<WorkspaceForwarder>();
@@ -46,6 +49,8 @@ internal sealed class PublicListener(IOptions<ProxyingOptions> options) : IConfi
 
     public void Configure(KestrelServerOptions kestrel)
     {
+        // By default a line may end in a bare LF (RFC 9112, 2.2), and where a head ends is then a matter of opinion. There is no option for it but this.
+        AppContext.SetSwitch("Microsoft.AspNetCore.Server.Kestrel.DisableHttp1LineFeedTerminators", true);
         kestrel.AddServerHeader = false;
         // Header values are passed on as the bytes they came as: a file name in UTF-8 is common, and by default not every byte survives.
         kestrel.RequestHeaderEncodingSelector = static _ => Encoding.Latin1;

@@ -11,7 +11,7 @@ namespace Gateway.Proxying;
 /// The connections to machines: one invoker for the whole process, with one pool for each life of each machine. The authority of a request is
 /// <c>machine-boot</c>, so a connection of an earlier life can never carry it; the address behind it is looked up when a connection is made.
 /// </summary>
-internal sealed class WorkspaceConnections : IDisposable
+internal sealed partial class WorkspaceConnections : IDisposable
 {
     /// <summary>For probes of a machine that boots: race connects by this plan instead of trying once.</summary>
     public static readonly HttpRequestOptionsKey<ConnectPlan> Plan = new("gateway.connect-plan");
@@ -19,10 +19,13 @@ internal sealed class WorkspaceConnections : IDisposable
     private readonly ConcurrentDictionary<MachineId, Life> _lives = new();
     private readonly ConcurrentDictionary<string, IPEndPoint> _addresses = new(StringComparer.OrdinalIgnoreCase);
     private readonly ProxyingOptions _options;
+    private readonly AllowedDestinations _allowed;
     private readonly TimeProvider _time;
+    private readonly ILogger<WorkspaceConnections> _logger;
 
-    public WorkspaceConnections(IOptions<ProxyingOptions> options, TimeProvider time)
+    public WorkspaceConnections(IOptions<ProxyingOptions> options, AllowedDestinations allowed, TimeProvider time, ILogger<WorkspaceConnections> logger)
     {
+        (_allowed, _logger) = (allowed, logger);
         _options = options.Value;
         _time = time;
         Invoker = new HttpMessageInvoker(new SendOnceHandler(new SocketsHttpHandler
@@ -46,8 +49,8 @@ internal sealed class WorkspaceConnections : IDisposable
     /// <summary>Sends one request whose URI has the authority of <see cref="Authority"/>.</summary>
     public HttpMessageInvoker Invoker { get; }
 
-    /// <summary>The authority of one life of one machine, and its address. Cheap when nothing changed.</summary>
-    public string Authority(in Destination destination)
+    /// <summary>The authority of one life of one machine, and its address. Cheap when nothing changed. Null: its address is one that may not be dialled.</summary>
+    public string? Authority(in Destination destination)
     {
         if (_lives.TryGetValue(destination.Machine, out var life) && life.Boot == destination.Boot && life.Address == destination.Address)
         {
@@ -57,14 +60,25 @@ internal sealed class WorkspaceConnections : IDisposable
         return Register(destination);
     }
 
+    /// <summary>The address behind an authority.</summary>
+    public IPAddress? AddressOf(string? authority) => authority is not null && _addresses.TryGetValue(authority, out var known) ? known.Address : null;
+
     public void Dispose() => Invoker.Dispose();
 
-    private string Register(in Destination destination)
+    private string? Register(in Destination destination)
     {
+        // What is checked here is what is dialled: no name is looked up between the two.
+        var endPoint = new IPEndPoint(IPAddress.Parse(destination.Address), _options.WorkspacePort);
+        if (!_allowed.Allow(endPoint))
+        {
+            Log.Refused(_logger, destination.Machine, destination.Address);
+            return null;
+        }
+
         // Machine ids are hexadecimal on Fly; anything else is encoded, so that no id can name another authority.
         var name = destination.Machine.Value.All(char.IsAsciiLetterOrDigit) ? destination.Machine.Value : Convert.ToHexStringLower(Encoding.UTF8.GetBytes(destination.Machine.Value));
         var life = new Life(destination.Boot, destination.Address, string.Create(CultureInfo.InvariantCulture, $"{name}-{destination.Boot}"));
-        _addresses[life.Authority] = new IPEndPoint(IPAddress.Parse(destination.Address), _options.WorkspacePort);
+        _addresses[life.Authority] = endPoint;
         _lives.TryGetValue(destination.Machine, out var former);
         _lives[destination.Machine] = life;
         if (former is not null && former.Authority != life.Authority)
@@ -119,4 +133,10 @@ internal sealed class WorkspaceConnections : IDisposable
     }
 
     private sealed record Life(long Boot, string Address, string Authority);
+
+    private static partial class Log
+    {
+        [LoggerMessage(5001, LogLevel.Error, "Machine {Machine} is said to be at {Address}, which is not an address to dial: it is outside of Proxying:AllowedNetworks, or the gateway's own", EventName = "DestinationRefused")]
+        public static partial void Refused(ILogger logger, MachineId machine, string address);
+    }
 }

@@ -31,6 +31,12 @@ internal sealed class WorkspaceForwarder(
     /// </summary>
     public async Task<ForwardOutcome> ForwardAsync(HttpContext context, Destination destination, UserId user, Traffic traffic, CancellationToken drain)
     {
+        if (connections.Authority(destination) is not { } authority)
+        {
+            metrics.Forwarded(ForwardOutcome.Forbidden);
+            return ForwardOutcome.Forbidden;
+        }
+
         OpenSocket? socket = null;
         var features = new SocketFeatures(context, stream => Track(stream).Stream);
         var upgrades = features.Install();
@@ -39,7 +45,7 @@ internal sealed class WorkspaceForwarder(
 
         try
         {
-            var prefix = $"http://{connections.Authority(destination)}";
+            var prefix = $"http://{authority}";
             var error = await forwarder.SendAsync(context, prefix, connections.Invoker, upgrades ? Socket : ConfigOf(context), _transformer, drain);
             var outcome = OutcomeOf(context, error, drain);
             metrics.Forwarded(outcome);
@@ -107,7 +113,7 @@ internal sealed class WorkspaceForwarder(
     {
         if (error is ForwarderError.None)
         {
-            return ForwardOutcome.Completed;
+            return context.Features.Get<IHttpResponseBodyFeature>() is CountedAnswer { IsSteering: true } ? ForwardOutcome.Steering : ForwardOutcome.Completed;
         }
 
         if (drain.IsCancellationRequested)

@@ -97,7 +97,7 @@ internal static class WorkspacePath
                     kept.RemoveAt(kept.Count - 1);
                 }
             }
-            else if (name != "." && !(mergeSlashes && segment.Length == 0 && kept.Count > 0))
+            else if (name != "." && !(mergeSlashes && name.Length == 0 && kept.Count > 0))
             {
                 kept.Add(kept.Count > 0 && name.Equals(".gateway", StringComparison.OrdinalIgnoreCase) ? name : segment);
             }

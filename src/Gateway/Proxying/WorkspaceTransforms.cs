@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
 using Yarp.ReverseProxy.Forwarder;
 using Yarp.ReverseProxy.Transforms;
@@ -9,9 +11,9 @@ namespace Gateway.Proxying;
 internal sealed record OwnCookies(Func<string, bool> IsOurs);
 
 /// <summary>What changes between the client's request and the workspace's, and back. Built once, by YARP's transform builder.</summary>
-internal sealed class WorkspaceTransforms(OwnCookies cookies, ProxyingMetrics metrics)
+internal sealed class WorkspaceTransforms(OwnCookies cookies, WorkspaceConnections connections, HopMarker marker, ProxyingMetrics metrics, IOptions<ProxyingOptions> options)
 {
-    private const string ReplayType = "application/vnd.fly.replay+json";
+    private readonly AnswerHeaders _answers = new(cookies, connections, metrics, options.Value.WorkspacePort);
 
     public HttpTransformer Build(ITransformBuilder builder) => builder.Create(context =>
     {
@@ -32,7 +34,7 @@ internal sealed class WorkspaceTransforms(OwnCookies cookies, ProxyingMetrics me
         transform.ProxyRequest.RequestUri = TargetUri.Of(transform.DestinationPrefix, transform.HttpContext);
         foreach (var (name, value) in request.Headers)
         {
-            if (IsPlatforms(name))
+            if (HopHeaders.IsClaimed(name))
             {
                 headers.Remove(name);
             }
@@ -46,6 +48,9 @@ internal sealed class WorkspaceTransforms(OwnCookies cookies, ProxyingMetrics me
             }
         }
 
+        headers.Remove(HopMarker.Header);
+        headers.TryAddWithoutValidation(HopMarker.Header, marker.After(request.Headers[HopMarker.Header]));
+
         // YARP makes a key of its own when it turns an extended CONNECT into an upgrade; two would be one too many.
         if (request.Protocol == "HTTP/2")
         {
@@ -55,56 +60,21 @@ internal sealed class WorkspaceTransforms(OwnCookies cookies, ProxyingMetrics me
         return default;
     }
 
-    /// <summary>Fly's proxy and hops before us speak in these names; from here on only the gateway does.</summary>
-    private static bool IsPlatforms(string name) =>
-        name.StartsWith("Fly-", StringComparison.OrdinalIgnoreCase)
-        || name.StartsWith("X-Gateway-", StringComparison.OrdinalIgnoreCase)
-        || (name.StartsWith("Gateway-", StringComparison.OrdinalIgnoreCase) && !name.Equals("Gateway-Assertion", StringComparison.OrdinalIgnoreCase))
-        || (name.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase) && !IsSetByUs(name))
-        || name.Equals("Forwarded", StringComparison.OrdinalIgnoreCase)
-        || name.Equals("X-Real-IP", StringComparison.OrdinalIgnoreCase);
-
-    private static bool IsSetByUs(string name) => name.Length switch
-    {
-        15 => name.EndsWith("For", StringComparison.OrdinalIgnoreCase),
-        16 => name.EndsWith("Host", StringComparison.OrdinalIgnoreCase),
-        17 => name.EndsWith("Proto", StringComparison.OrdinalIgnoreCase),
-        _ => false,
-    };
-
     private async ValueTask TransformResponseAsync(ResponseTransformContext transform)
     {
-        if (transform.ProxyResponse is null)
+        if (transform.ProxyResponse is not { } answer)
         {
             return;
         }
 
         var response = transform.HttpContext.Response;
-        List<string>? steering = null;
-        foreach (var (name, value) in response.Headers)
+        if (!_answers.Disarm(response, answer.RequestMessage?.RequestUri?.Host))
         {
-            if (name.StartsWith("fly-replay", StringComparison.OrdinalIgnoreCase))
+            transform.SuppressResponseBody = true;
+            if (transform.HttpContext.Features.Get<IHttpResponseBodyFeature>() is CountedAnswer counted)
             {
-                (steering ??= []).Add(name);
+                counted.IsSteering = true;
             }
-            else if (name.Equals(HeaderNames.SetCookie, StringComparison.OrdinalIgnoreCase) && SetCookieHeader.Without(value, cookies.IsOurs) is { } others)
-            {
-                response.Headers.SetCookie = others;
-            }
-        }
-
-        if (steering is not null)
-        {
-            // Fly's proxy would act on these: a workspace could send the next request to another app.
-            steering.ForEach(name => response.Headers.Remove(name));
-            metrics.SteeringStripped();
-        }
-
-        // Wherever it stands: an answer may carry the header twice, and which of the two the platform's proxy reads is not ours to guess.
-        if (response.Headers.ContentType.Any(static type => type is not null && type.Contains(ReplayType, StringComparison.OrdinalIgnoreCase)))
-        {
-            response.ContentType = "application/octet-stream";
-            metrics.SteeringStripped();
         }
         else if (response.ContentType is { } stream && stream.StartsWith("text/event-stream", StringComparison.OrdinalIgnoreCase))
         {

@@ -45,8 +45,9 @@ internal sealed class ByteWorkspace : IAsyncDisposable
             {
                 socket = await _listener.AcceptSocketAsync();
             }
-            catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
+            catch (Exception exception) when (exception is SocketException or ObjectDisposedException or InvalidOperationException)
             {
+                // Stopped, in the middle of an accept or between two.
                 return;
             }
 
@@ -92,6 +93,8 @@ internal sealed class ByteConnection(Socket socket) : IDisposable
 {
     private readonly NetworkStream _stream = new(socket);
     private byte[] _rest = [];
+
+    public int LocalPort => ((IPEndPoint)socket.LocalEndPoint!).Port;
 
     /// <summary>The next head with its body, or null at the end. A body is read by its length or to its last chunk.</summary>
     public async Task<string?> ReadRequestAsync()

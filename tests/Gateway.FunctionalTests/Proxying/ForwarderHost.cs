@@ -48,6 +48,7 @@ internal sealed class ForwarderHost : IAsyncDisposable
         builder.Configuration.Sources.Clear();
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
+            ["Proxying:AllowedNetworks"] = "127.0.0.0/8",
             ["Proxying:Listen"] = "http://127.0.0.1:0",
             ["Proxying:ListenHttp2"] = "http://127.0.0.1:0",
             ["Proxying:WorkspacePort"] = workspace.Port.ToString(System.Globalization.CultureInfo.InvariantCulture),

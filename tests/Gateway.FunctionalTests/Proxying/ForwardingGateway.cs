@@ -49,6 +49,7 @@ internal sealed class ForwardingGateway : IAsyncDisposable
         builder.Configuration.Sources.Clear();
         builder.Configuration.AddInMemoryCollection(new Dictionary<string, string?>
         {
+            ["Proxying:AllowedNetworks"] = "127.0.0.0/8",
             ["Proxying:Listen"] = "http://127.0.0.1:0",
             ["Proxying:ListenHttp2"] = "http://127.0.0.1:0",
             ["Proxying:WorkspacePort"] = workspacePort.ToString(System.Globalization.CultureInfo.InvariantCulture),
@@ -62,6 +63,7 @@ internal sealed class ForwardingGateway : IAsyncDisposable
         builder.Services.AddProxying();
         var app = builder.Build();
         var gateway = new ForwardingGateway(app);
+        app.UseEdgeGuard();
         app.Run(gateway.HandleAsync);
         await app.StartAsync().WaitAsync(Limit);
         return gateway;

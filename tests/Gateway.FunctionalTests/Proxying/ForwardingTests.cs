@@ -119,21 +119,6 @@ public sealed class ForwardingTests
     }
 
     [Fact]
-    public async Task AnswerThatSteersThePlatform_OrSetsTheGatewaysCookie_LosesThat()
-    {
-        using var workspace = new RawWorkspace(IPAddress.Loopback, static (_, socket) => RawWorkspace.SendAsync(
-            socket, "HTTP/1.1 200 OK\r\nfly-replay: app=other\r\nfly-replay-cache: x\r\nContent-Type: application/vnd.fly.replay+json\r\nSet-Cookie: gateway=stolen\r\nSet-Cookie: mine=1\r\nContent-Length: 2\r\n\r\n{}"));
-        await using var host = await ForwarderHost.StartAsync(workspace.EndPoint);
-        using var client = host.Client();
-
-        using var answer = await client.GetAsync("/");
-
-        Assert.DoesNotContain(answer.Headers, header => header.Key.StartsWith("fly-replay", StringComparison.OrdinalIgnoreCase));
-        Assert.Equal("application/octet-stream", answer.Content.Headers.ContentType?.MediaType);
-        Assert.Equal(["mine=1"], answer.Headers.GetValues("Set-Cookie"));
-    }
-
-    [Fact]
     public async Task Stream_ArrivesLineByLine()
     {
         var next = new SemaphoreSlim(0);

@@ -40,23 +40,92 @@ public sealed class HeaderTests
     }
 
     [Fact]
-    public async Task AnswerThatSteersThePlatform_IsDisarmed()
+    public async Task AnswerThatSteersThePlatform_LosesThat()
     {
         var answer = await AnswerAsync(
-            "HTTP/1.1 200 OK\r\nfly-replay: app=other\r\nFly-Replay-Cache: /x\r\nAlt-Svc: h3=\":1\"\r\nContent-Type: Application/vnd.fly.replay+json; charset=utf-8\r\nX-Own: 1\r\nContent-Length: 2\r\n\r\n{}");
+            "HTTP/1.1 200 OK\r\nfly-replay: app=other\r\nFly-Replay-Cache: /x\r\nFly-Anything: 1\r\nGateway-State: forged\r\nAlt-Svc: h3=\":1\"\r\nNEL: {}\r\nReport-To: {}\r\nX-Own: 1\r\nContent-Length: 2\r\n\r\nok");
 
         Assert.Contains("X-Own: 1\r\n", answer, StringComparison.Ordinal);
-        Assert.Contains("Content-Type: application/octet-stream\r\n", answer, StringComparison.Ordinal);
-        Assert.DoesNotContain("replay", answer, StringComparison.OrdinalIgnoreCase);
-        Assert.DoesNotContain("Alt-Svc", answer, StringComparison.OrdinalIgnoreCase);
+        Assert.EndsWith("ok", answer, StringComparison.Ordinal);
+        Assert.All(new[] { "fly-", "gateway-", "alt-svc", "nel:", "report-to" }, name => Assert.DoesNotContain(name, answer, StringComparison.OrdinalIgnoreCase));
     }
 
-    [Fact]
-    public async Task SecondContentTypeThatSteers_IsDisarmedToo()
+    [Theory]
+    [InlineData("Content-Type: Application/vnd.fly.replay+json; charset=utf-8\r\n")]
+    [InlineData("Content-Type: text/plain\r\nContent-Type: application/vnd.fly.replay+json\r\n")]
+    [InlineData("Content-Type: text/plain, application/vnd.fly.replay+json\r\n")]
+    public async Task AnswerThatIsAnOrderToThePlatform_IsReplacedWhole(string type)
     {
-        var answer = await AnswerAsync("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Type: application/vnd.fly.replay+json\r\nContent-Length: 2\r\n\r\n{}");
+        var answer = await AnswerAsync($"HTTP/1.1 200 OK\r\n{type}X-Own: 1\r\nContent-Length: 15\r\n\r\n{{\"app\":\"other\"}}");
 
+        Assert.StartsWith("HTTP/1.1 502 ", answer, StringComparison.Ordinal);
+        Assert.Contains("X-Outcome: Steering\r\n", answer, StringComparison.Ordinal);
         Assert.DoesNotContain("replay", answer, StringComparison.OrdinalIgnoreCase);
+        Assert.DoesNotContain("other", answer, StringComparison.Ordinal);
+        Assert.DoesNotContain("X-Own", answer, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("http://127.0.0.1:{port}/a?b=c#d", "/a?b=c#d")]
+    [InlineData("http://127.0.0.1/a", "/a")]
+    [InlineData("https://127.0.0.1", "/")]
+    [InlineData("//127.0.0.1:{port}/a", "/a")]
+    [InlineData("http://localhost:{port}/a", "/a")]
+    [InlineData("http://0.0.0.0:{port}/a", "/a")]
+    [InlineData("http://[::]:{port}/a", "/a")]
+    [InlineData("http://d8d0.vm.my-jarvis-workspaces.internal:10000/a", "/a")]
+    [InlineData("http://127.0.0.1:{port}//evil.example/a", "/.//evil.example/a")]
+    [InlineData("/a//b", "/a//b")]
+    [InlineData("http://localhost:1/a", "http://localhost:1/a")]
+    [InlineData("https://example.com/127.0.0.1", "https://example.com/127.0.0.1")]
+    [InlineData("https://internal.example.com/", "https://internal.example.com/")]
+    [InlineData("mailto:a@127.0.0.1", "mailto:a@127.0.0.1")]
+    public async Task RedirectToThePrivateAddress_BecomesLocal_AndOthersStay(string location, string expected)
+    {
+        await using var workspace = new ByteWorkspace(async connection =>
+        {
+            var port = connection.LocalPort.ToString(System.Globalization.CultureInfo.InvariantCulture);
+            while (await connection.ReadRequestAsync() is not null)
+            {
+                await connection.WriteAsync($"HTTP/1.1 302 Found\r\nLocation: {location.Replace("{port}", port, StringComparison.Ordinal)}\r\nContent-Length: 0\r\n\r\n");
+            }
+        });
+        await using var gateway = await ForwardingGateway.StartAsync(workspace.Port);
+
+        var answer = await gateway.ExchangeAsync("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+
+        Assert.Contains($"Location: {expected}\r\n", answer, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("/", false)]
+    [InlineData("/.gateway/", false)]
+    [InlineData("/.gateway/sign-in", false)]
+    [InlineData("/.", false)]
+    [InlineData("../", false)]
+    [InlineData("/app/../", false)]
+    [InlineData("/%2egateway/", false)]
+    [InlineData("http://[", false)]
+    [InlineData("/app/", true)]
+    [InlineData("./", true)]
+    [InlineData("/.well-known/", true)]
+    public async Task ScopeOfAServiceWorker_PassesOnlyBesideTheGatewaysPaths(string scope, bool passes)
+    {
+        var answer = await AnswerAsync($"HTTP/1.1 200 OK\r\nService-Worker-Allowed: {scope}\r\nContent-Length: 2\r\n\r\nok", "/app/worker.js");
+
+        Assert.Equal(passes, answer.Contains("Service-Worker-Allowed", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData("=__Host-gateway=evil")]
+    [InlineData(" __Host-gateway=evil")]
+    [InlineData("__Host-gateway =evil")]
+    [InlineData("__Host-gateway.sign-in.x=evil; Max-Age=1")]
+    public async Task CookieThatWouldComeBackUnderOurName_IsDropped(string cookie)
+    {
+        var answer = await AnswerAsync($"HTTP/1.1 200 OK\r\nSet-Cookie: {cookie}\r\nContent-Length: 2\r\n\r\nok");
+
+        Assert.DoesNotContain("evil", answer, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -77,11 +146,11 @@ public sealed class HeaderTests
         return Assert.Single(seen);
     }
 
-    private static async Task<string> AnswerAsync(string answer)
+    private static async Task<string> AnswerAsync(string answer, string path = "/")
     {
         await using var workspace = ByteWorkspace.Answering(_ => { }, answer);
         await using var gateway = await ForwardingGateway.StartAsync(workspace.Port);
-        return await gateway.ExchangeAsync("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        return await gateway.ExchangeAsync($"GET {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
     }
 
     private static IEnumerable<string> Lines(string head, params string[] beginnings) => head.Split("\r\n").Skip(1)

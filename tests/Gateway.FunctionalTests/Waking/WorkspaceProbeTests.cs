@@ -6,6 +6,7 @@ using System.Text;
 using Gateway.Proxying;
 using Gateway.Waking;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Xunit;
 
@@ -83,7 +84,8 @@ public sealed class WorkspaceProbeTests : IAsyncDisposable
         _listener.Start();
         _accepting = AcceptAsync(answer);
         var port = ((IPEndPoint)_listener.LocalEndpoint).Port;
-        return new WorkspaceConnections(Options.Create(new ProxyingOptions { WorkspacePort = port }), TimeProvider.System);
+        var options = Options.Create(new ProxyingOptions { WorkspacePort = port, AllowedNetworks = "127.0.0.0/8" });
+        return new WorkspaceConnections(options, new AllowedDestinations(options, new PublicListener(options)), TimeProvider.System, NullLogger<WorkspaceConnections>.Instance);
     }
 
     private async Task AcceptAsync(Func<int, HttpStatusCode?> answer)

@@ -114,6 +114,7 @@ internal sealed class GatewayEnvironment : IAsyncDisposable
         ["Workspaces:App"] = App,
         ["Workspaces:NameKey"] = NameKey,
         ["Workspaces:Image"] = Settings.GetValueOrDefault("Workspaces:Image") ?? EchoWorkspace.Image,
+        ["Proxying:AllowedNetworks"] = "127.0.0.0/8",
         ["Proxying:Listen"] = "http://127.0.0.1:0",
         ["Proxying:ListenHttp2"] = "http://127.0.0.1:0",
         ["Proxying:ShutdownGrace"] = "00:00:00",

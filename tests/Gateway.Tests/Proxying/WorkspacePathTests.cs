@@ -47,5 +47,6 @@ public sealed class WorkspacePathTests
     [InlineData("/a%5c..%5c.gateway")]
     [InlineData("/.gateway;x/me")]
     [InlineData("/a/..;/.gateway")]
+    [InlineData("/;/.gateway")]
     public void Paths_that_mean_the_gateway_to_somebody_only_are_nobodys(string target) => Assert.Equal(PathOwner.Disputed, WorkspacePath.OwnerOf(target));
 }

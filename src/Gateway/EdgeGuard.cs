@@ -1,0 +1,58 @@
+using Gateway.Operations;
+using Gateway.Proxying;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace Gateway;
+
+/// <summary>What is refused before anybody is asked who they are: it would mean something else to one of the servers on the way than to another.</summary>
+internal static class EdgeGuard
+{
+    public static void UseEdgeGuard(this WebApplication app)
+    {
+        var marker = app.Services.GetRequiredService<HopMarker>();
+        app.Use((context, next) => RefusalOf(context, marker) is { } refusal ? RefusalResponse.WriteAsync(context, refusal) : next(context));
+    }
+
+    /// <summary>
+    /// Whose a path is, is decided on what was sent, before routing has a say: the server has resolved dot segments by then, and a path that means the
+    /// gateway to one of us and the workspace to the other belongs to nobody.
+    /// </summary>
+    private static Refusal? RefusalOf(HttpContext context, HopMarker marker)
+    {
+        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        if (WorkspacePath.OwnerOf(target) is PathOwner.Disputed)
+        {
+            return Outcomes.DisputedPath;
+        }
+
+        if (IsAmbiguous(context.Request))
+        {
+            // Whatever follows on this connection may be what somebody before us takes for its body.
+            context.Response.Headers.Connection = "close";
+            return Outcomes.AmbiguousBody;
+        }
+
+        if (OperationsListener.IsOperations(context))
+        {
+            return null;
+        }
+
+        return marker.IsOn(context.Request) ? Outcomes.Loop
+            : IsRootServiceWorker(context.Request) ? Outcomes.RootServiceWorker
+            : null;
+    }
+
+    /// <summary>
+    /// A body that says its length and is chunked (RFC 9112, 6.3), or is coded in ways of which the server reads the last alone. The server takes both for
+    /// chunked and renames the length, to which an older server before us might listen.
+    /// </summary>
+    private static bool IsAmbiguous(HttpRequest request) =>
+        request.Headers.TransferEncoding.Count > 0
+        && (!request.Headers.TransferEncoding.ToString().Equals("chunked", StringComparison.OrdinalIgnoreCase)
+            || request.Headers.ContainsKey("X-Content-Length")
+            || request.Headers.ContentLength is not null);
+
+    /// <summary>A worker's scope is its script's folder: one at the root would answer for the gateway's own pages, and outlive the sign-in.</summary>
+    private static bool IsRootServiceWorker(HttpRequest request) =>
+        request.Headers.ContainsKey("Service-Worker") && request.Path.Value is { } path && path.LastIndexOf('/') == 0;
+}
