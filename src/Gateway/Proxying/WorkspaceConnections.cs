@@ -57,6 +57,9 @@ internal sealed class WorkspaceConnections : IDisposable
         return Register(destination);
     }
 
+    /// <summary>Where a connection of this authority goes; null: that life is over.</summary>
+    public IPEndPoint? Find(string authority) => _addresses.GetValueOrDefault(authority);
+
     public void Dispose() => Invoker.Dispose();
 
     private string Register(in Destination destination)
@@ -77,7 +80,7 @@ internal sealed class WorkspaceConnections : IDisposable
 
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
-        if (!_addresses.TryGetValue(context.DnsEndPoint.Host, out var endPoint))
+        if (Find(context.DnsEndPoint.Host) is not { } endPoint)
         {
             throw new HttpRequestException(HttpRequestError.ConnectionError, "The machine's life is over.");
         }

@@ -60,12 +60,13 @@ internal sealed class SimulatedMapView(SimulatedMap map, SimulatedReplica replic
     public async Task<bool> RemoveAsync(Session session, CancellationToken cancellationToken)
     {
         var removed = await CallAsync("map.remove_session", () => map.Remove(session), cancellationToken);
-        if (removed)
+        if (removed == 0)
         {
-            SessionRemoved?.Invoke(session.User, session.Epoch + 1);
+            return false;
         }
 
-        return removed;
+        SessionRemoved?.Invoke(session.User, removed);
+        return true;
     }
 
     public Task<MapGeneration> ReadGenerationAsync(CancellationToken cancellationToken) =>
