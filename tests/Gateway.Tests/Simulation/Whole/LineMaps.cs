@@ -7,7 +7,7 @@ internal sealed class LineSessionMap(RedisLine line, SeededTime time) : ISession
 {
     private static readonly TimeSpan Poll = TimeSpan.FromSeconds(1);
 
-    private readonly Dictionary<object, TaskCompletionSource> _waiting = [];
+    private readonly Dictionary<object, List<TaskCompletionSource>> _waiting = [];
 
     public event Action<Session>? SessionWritten;
 
@@ -70,15 +70,16 @@ internal sealed class LineSessionMap(RedisLine line, SeededTime time) : ISession
     {
         if (_waiting.Remove(key, out var waiting))
         {
-            waiting.TrySetResult();
+            waiting.ToList().ForEach(static waiter => waiter.TrySetResult());
         }
     }
 
     public void AllChanged()
     {
-        var all = _waiting.Values.ToList();
-        _waiting.Clear();
-        all.ForEach(static waiting => waiting.TrySetResult());
+        foreach (var key in _waiting.Keys.OrderBy(static key => key.ToString(), StringComparer.Ordinal).ToList())
+        {
+            Changed(key);
+        }
     }
 
     // The same steps as over the real one: wait before the read, so that no change falls between.
@@ -88,11 +89,13 @@ internal sealed class LineSessionMap(RedisLine line, SeededTime time) : ISession
         var started = time.GetTimestamp();
         while (true)
         {
+            var changed = new TaskCompletionSource();
             if (!_waiting.TryGetValue(key, out var waiting))
             {
-                _waiting[key] = waiting = new TaskCompletionSource();
+                _waiting[key] = waiting = [];
             }
 
+            waiting.Add(changed);
             var record = await read(cancellationToken);
             var left = atMost - time.GetElapsedTime(started);
             if (isChanged(record) || left <= TimeSpan.Zero)
@@ -100,7 +103,11 @@ internal sealed class LineSessionMap(RedisLine line, SeededTime time) : ISession
                 return record;
             }
 
-            await Task.WhenAny(waiting.Task, Task.Delay(left < Poll ? left : Poll, time, cancellationToken));
+            // Not WhenAny of a delay: one that is cancelled goes on by way of the thread pool.
+            await using var poll = time.CreateTimer(static waiter => ((TaskCompletionSource)waiter!).TrySetResult(), changed, left < Poll ? left : Poll, Timeout.InfiniteTimeSpan);
+            using var cancelled = cancellationToken.UnsafeRegister(static waiter => ((TaskCompletionSource)waiter!).TrySetResult(), changed);
+            await changed.Task;
+            waiting.Remove(changed);
             cancellationToken.ThrowIfCancellationRequested();
         }
     }
