@@ -1,5 +1,7 @@
 using System.Diagnostics.Metrics;
 using System.Reflection;
+using Gateway.Identity;
+using Gateway.Identity.Assertions;
 using Gateway.Idling;
 using Gateway.Machines;
 using Gateway.Provisioning;
@@ -7,11 +9,13 @@ using Gateway.Proxying;
 using Gateway.Reconciling;
 using Gateway.Sessions;
 using Gateway.Waking;
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Gateway.Tests.Simulation.Whole;
@@ -26,6 +30,8 @@ internal sealed class GatewayProcess : IDisposable
     private static readonly MethodInfo Execute = typeof(BackgroundService).GetMethod("ExecuteAsync", BindingFlags.Instance | BindingFlags.NonPublic)!;
     private static readonly string[] CoreRooms = ["Sessions", "Waking", "Idling", "Provisioning", "Reconciling"];
     private static readonly byte[] OneByte = new byte[1];
+    private static readonly SharedKeys Keys = new();
+    private static readonly EphemeralDataProtectionProvider Protection = new();
 
     private readonly WholeSystem _system;
     private readonly ServiceProvider _services;
@@ -138,6 +144,8 @@ internal sealed class GatewayProcess : IDisposable
         feed.Missed += map.AllChanged;
         var visits = _services.GetRequiredService<Visits>();
         _services.GetRequiredService<RouteTable>().InUse = machine => visits.Of(machine) is { Open: > 0 };
+        // Nothing in it waits: the keys are in memory.
+        _services.GetRequiredService<AssertionKeyRing>().LoadAsync(CancellationToken.None).GetAwaiter().GetResult();
         foreach (var service in _services.GetServices<IHostedService>().OfType<BackgroundService>())
         {
             Context.Do(() => _ = RunAsync(service));
@@ -176,6 +184,12 @@ internal sealed class GatewayProcess : IDisposable
         services.AddSingleton<ISessionMap>(new LineSessionMap(Line, Time));
         services.AddSingleton<IVisitMap>(new LineVisitMap(Line));
         services.AddSingleton<IChangeChannel>(Line);
+        services.AddSingleton<INotes>(new LineNotes(Line));
+        services.AddSingleton<IAssertionKeyStore>(Keys);
+        services.AddSingleton<IDataProtectionProvider>(Protection);
+        services.AddSingleton(Options.Create(new IdentityOptions()));
+        services.AddSingleton(Options.Create(new AssertionOptions()));
+        services.AddSingleton<IHostApplicationLifetime, EndlessLife>();
         services.AddSingleton<IMachines>(new ReplicaMachines(_system.Machines, new PlatformLine(this, _system)));
         services.AddSingleton<IReadinessProbe>(new WholeProbe(this, _system));
         services.AddSingleton<ISocketsOfMachine>(new WholeSockets(this, _system));
@@ -193,10 +207,24 @@ internal sealed class GatewayProcess : IDisposable
         foreach (var hosted in services.Where(static service => service.ServiceType == typeof(IHostedService)).ToList())
         {
             var type = hosted.ImplementationType ?? hosted.ImplementationFactory?.GetType().GenericTypeArguments[1];
-            if (type?.Namespace?.Split('.') is not ["Gateway", var room, ..] || !CoreRooms.Contains(room))
+            // The watch for rounds of upgrades asks every three seconds for what no simulated operator ever begins.
+            if (type == typeof(UpgradeWatch) || type?.Namespace?.Split('.') is not ["Gateway", var room, ..] || !CoreRooms.Contains(room))
             {
                 services.Remove(hosted);
             }
+        }
+    }
+
+    private sealed class EndlessLife : IHostApplicationLifetime
+    {
+        public CancellationToken ApplicationStarted => CancellationToken.None;
+
+        public CancellationToken ApplicationStopping => CancellationToken.None;
+
+        public CancellationToken ApplicationStopped => CancellationToken.None;
+
+        public void StopApplication()
+        {
         }
     }
 

@@ -22,6 +22,9 @@ internal sealed class LineSessionMap(RedisLine line, SeededTime time) : ISession
     public Task<IReadOnlyList<MachineRecord?>> FindMachinesAsync(IReadOnlyList<MachineId> machines, CancellationToken cancellationToken) =>
         line.CallAsync<IReadOnlyList<MachineRecord?>>(() => [.. machines.Select(line.Redis.Map.Find)], cancellationToken);
 
+    public Task<SessionsPage> PageAsync(string? after, string? prefix, int limit, CancellationToken cancellationToken) =>
+        line.CallAsync(() => line.Redis.Map.Page(after, prefix, limit), cancellationToken);
+
     public async Task<MapWrite<Session>> WriteAsync(Session next, CancellationToken cancellationToken)
     {
         var write = await line.CallAsync(() => line.Redis.Write(next, line), cancellationToken);

@@ -23,6 +23,10 @@ internal sealed class WholeRedis
 
     public SimulatedVisitStore Visits { get; }
 
+    public Dictionary<(string Kind, string Key), string> Notes { get; } = [];
+
+    public Dictionary<string, List<string>> Logs { get; } = [];
+
     /// <summary>Nobody gets an answer.</summary>
     public bool IsAway { get; set; }
 
@@ -148,6 +152,12 @@ internal sealed class WholeRedis
         Refill(Visits.Activity, copy.Activity);
         Refill(Visits.Duties, copy.Duties);
         Visits.Consents.Clear();
+        if (isNewMap)
+        {
+            Notes.Clear();
+            Logs.Clear();
+        }
+
         _sequence = copy.Sequence;
     }
 
