@@ -130,6 +130,9 @@ internal sealed class RedisLine(WholeRedis redis, SeededWorld world, GatewayCont
         _answering = false;
     }
 
-    private void Fail<T>(TaskCompletionSource<T> answer) =>
+    private void Fail<T>(TaskCompletionSource<T> answer)
+    {
+        redis.Troubled();
         context.Do(() => answer.TrySetException(new SessionMapUnavailableException("The simulated Redis did not answer.")));
+    }
 }

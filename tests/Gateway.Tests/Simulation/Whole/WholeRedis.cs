@@ -48,6 +48,9 @@ internal sealed class WholeRedis
         return line;
     }
 
+    /// <summary>Somebody got no answer.</summary>
+    public void Troubled() => _promises.MapTroubledAt = _world.Now;
+
     public void Forget(RedisLine line) => _lines.Remove(line);
 
     /// <summary>Everything is gone.</summary>

@@ -62,7 +62,7 @@ internal static class WholeRuns
                     size with { Hours = size.Hours / 2 }, size with { Faults = size.Faults / 2 },
                 ])
             {
-                if (candidate is { Users: >= 1, Gateways: >= 1, Hours: >= 0.05, Faults: >= 0.05 } && WholeSystem.Run(broken.Seed, candidate) is { Broken: not null } again)
+                if (candidate is { Users: >= 1, Gateways: >= 1, Hours: >= 0.05, Faults: >= 0.05 } && WholeSystem.Run(broken.Seed, candidate) is { Broken: { } what } again && what[..11] == broken.Broken![..11])
                 {
                     (broken, smaller) = (again, true);
                     break;
