@@ -32,35 +32,35 @@ internal sealed class WorkspaceRequest(
 
     public async Task HandleAsync(HttpContext context)
     {
-        if (await AnswerAsync(context) is { } refusal && !context.RequestAborted.IsCancellationRequested)
+        try
         {
-            await RefusalResponse.WriteAsync(context, Outcomes.IsOnItsWay(refusal) ? refusal with { Progress = await progress.ReadAsync(context.User.GetUserId(), context.RequestAborted) } : refusal);
+            if (await AnswerAsync(context) is { } refusal && !context.RequestAborted.IsCancellationRequested)
+            {
+                await RefusalResponse.WriteAsync(context, Outcomes.IsOnItsWay(refusal) ? refusal with { Progress = await progress.ReadAsync(context.User.GetUserId(), context.RequestAborted) } : refusal);
+            }
+        }
+        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
+        {
+            // The client left, and nobody is there to be told.
         }
     }
 
-    /// <summary>Null: the workspace has answered, or the client has left.</summary>
+    /// <summary>Null: the workspace has answered, or the client has left; it may also leave by a cancellation.</summary>
     private async Task<Refusal?> AnswerAsync(HttpContext context)
     {
         // Who
         var user = context.User.GetUserId();
         OwnCredentials.Remove(context);
 
-        try
+        // Where
+        var hold = new Hold(context.Request, options.Value, time);
+        var lookup = await routes.FindAsync(user, context.RequestAborted);
+        return lookup switch
         {
-            // Where
-            var hold = new Hold(context.Request, options.Value, time);
-            var lookup = await routes.FindAsync(user, context.RequestAborted);
-            return lookup switch
-            {
-                { Known: RouteKnown.Unknown } => Outcomes.MapUnavailable(TimeSpan.FromSeconds(2)),
-                { Route: { Session: { State: SessionState.Assigned, Machine: { } machine } session } route } => await VisitAsync(context, user, session, machine, route.Machine, hold),
-                _ => await ProvisionAsync(context, user, hold),
-            };
-        }
-        catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
-        {
-            return null;
-        }
+            { Known: RouteKnown.Unknown } => Outcomes.MapUnavailable(TimeSpan.FromSeconds(2)),
+            { Route: { Session: { State: SessionState.Assigned, Machine: { } machine } session } route } => await VisitAsync(context, user, session, machine, route.Machine, hold),
+            _ => await ProvisionAsync(context, user, hold),
+        };
     }
 
     /// <summary>A user without a workspace gets one, and then their answer from it.</summary>

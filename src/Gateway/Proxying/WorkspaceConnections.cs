@@ -63,6 +63,9 @@ internal sealed partial class WorkspaceConnections : IDisposable
     /// <summary>The address behind an authority.</summary>
     public IPAddress? AddressOf(string? authority) => authority is not null && _addresses.TryGetValue(authority, out var known) ? known.Address : null;
 
+    /// <summary>Where a connection of this authority goes; null: that life is over.</summary>
+    public IPEndPoint? Find(string authority) => _addresses.GetValueOrDefault(authority);
+
     public void Dispose() => Invoker.Dispose();
 
     private string? Register(in Destination destination)
@@ -91,7 +94,7 @@ internal sealed partial class WorkspaceConnections : IDisposable
 
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
-        if (!_addresses.TryGetValue(context.DnsEndPoint.Host, out var endPoint))
+        if (Find(context.DnsEndPoint.Host) is not { } endPoint)
         {
             throw new HttpRequestException(HttpRequestError.ConnectionError, "The machine's life is over.");
         }

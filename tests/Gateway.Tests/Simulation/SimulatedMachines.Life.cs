@@ -46,7 +46,8 @@ internal sealed partial class SimulatedMachines
 
             try
             {
-                await changed.WaitAsync(pause > TimeSpan.Zero ? pause : TimeSpan.FromMilliseconds(1), time, cancellationToken);
+                // Waits count whole milliseconds, and one of none would not let time pass.
+                await changed.WaitAsync(TimeSpan.FromMilliseconds(Math.Ceiling(pause.TotalMilliseconds) + 1), time, cancellationToken);
             }
             catch (TimeoutException)
             {

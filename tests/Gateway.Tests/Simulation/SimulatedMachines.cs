@@ -41,6 +41,9 @@ internal sealed partial class SimulatedMachines(TimeProvider time) : IMachines
     /// <summary>Every call of the replica passes through it first.</summary>
     public IMachines For(SimulatedReplica replica) => new ReplicaMachines(this, replica);
 
+    /// <summary>Told of each call that was carried out, with its action and what it was about, whether its answer arrives or not.</summary>
+    public Action<string, string>? CarriedOut { get; set; }
+
     public IReadOnlyList<SimulatedCall> Calls { get { lock (_lock) { return [.. _calls]; } } }
 
     public int CallsOf(string action, MachineId? machine = null)
@@ -71,6 +74,11 @@ internal sealed partial class SimulatedMachines(TimeProvider time) : IMachines
 
     /// <summary>Some workspace would answer a probe at this address now.</summary>
     public bool IsReadyAt(string address) => Read(() => _machines.Values.Any(machine => machine.Address == address && IsReadyNow(machine)));
+
+    public string NameOf(MachineId machine) { lock (_lock) { return _machines[machine].Name; } }
+
+    /// <summary>The machine whose workspace answers at this address now.</summary>
+    public MachineId? ReadyAt(string address) => Read(() => _machines.Values.FirstOrDefault(machine => machine.Address == address && IsReadyNow(machine))?.Id);
 
     private bool IsReadyNow(SimulatedMachine machine) =>
         machine is { State: PlatformState.Started, HostUnreachable: false } && machine.ReadyAt <= time.GetUtcNow();
@@ -126,6 +134,11 @@ internal sealed partial class SimulatedMachines(TimeProvider time) : IMachines
             SettleAll();
             result = carryOut(time.GetUtcNow());
             (changed, _changed) = (_changed, NewSignal());
+        }
+
+        if (result.IsOk)
+        {
+            CarriedOut?.Invoke(action, target);
         }
 
         changed.TrySetResult();

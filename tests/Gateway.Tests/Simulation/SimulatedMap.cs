@@ -24,6 +24,9 @@ internal sealed class SimulatedMap(TimeProvider time)
     /// <summary>Every write of a machine's record, as the real map's script sees it.</summary>
     public event Action<MachineRecord>? MachineWritten;
 
+    /// <summary>Told of every write and removal, with its epoch.</summary>
+    public Action<object, long>? Published { get; set; }
+
     public SimulatedMapView For(SimulatedReplica replica)
     {
         var view = new SimulatedMapView(this, replica);
@@ -66,7 +69,9 @@ internal sealed class SimulatedMap(TimeProvider time)
     }
 
     /// <summary>A failover that lost every write since the snapshot; a new generation, and nobody is told.</summary>
-    public void RollBack((Session[] Sessions, MachineRecord[] Machines) snapshot)
+    /// <param name="snapshot">What is left.</param>
+    /// <param name="isNewMap">Its generation was lost as well; a failover to a copy of the map keeps it.</param>
+    public void RollBack((Session[] Sessions, MachineRecord[] Machines) snapshot, bool isNewMap = true)
     {
         lock (_lock)
         {
@@ -82,8 +87,16 @@ internal sealed class SimulatedMap(TimeProvider time)
                 _machines[machine.Machine] = machine;
             }
 
-            _generation = null;
+            _generation = isNewMap ? null : _generation;
         }
+    }
+
+    internal SessionsPage Page(string? after, string? prefix, int limit)
+    {
+        var rest = Sessions.Where(session => session.User.Value.StartsWith(prefix ?? "", StringComparison.Ordinal))
+            .OrderBy(session => session.User.Value, StringComparer.Ordinal)
+            .Where(session => after is null || string.CompareOrdinal(session.User.Value, after) > 0).ToList();
+        return new SessionsPage([.. rest.Take(limit)], rest.Count > limit ? rest[limit - 1].User.Value : null);
     }
 
     internal Session? Find(UserId user) { lock (_lock) { return _sessions.GetValueOrDefault(user); } }
@@ -103,7 +116,7 @@ internal sealed class SimulatedMap(TimeProvider time)
             next = _sessions[next.User] = next with { Epoch = NextEpoch(next.Epoch) };
         }
 
-        Announce(next.User);
+        Announce(next.User, next.Epoch);
         return new MapWrite<Session>(true, next);
     }
 
@@ -121,24 +134,27 @@ internal sealed class SimulatedMap(TimeProvider time)
             MachineWritten?.Invoke(next);
         }
 
-        Announce(next.Machine);
+        Announce(next.Machine, next.Epoch);
         return new MapWrite<MachineRecord>(true, next);
     }
 
-    internal bool Remove(Session session)
+    /// <summary>The removal's epoch, or 0.</summary>
+    internal long Remove(Session session)
     {
+        long epoch;
         lock (_lock)
         {
             if (_sessions.GetValueOrDefault(session.User)?.Epoch != session.Epoch)
             {
-                return false;
+                return 0;
             }
 
             _sessions.Remove(session.User);
+            epoch = NextEpoch(session.Epoch);
         }
 
-        Announce(session.User);
-        return true;
+        Announce(session.User, epoch);
+        return epoch;
     }
 
     internal MapGeneration ReadGeneration() { lock (_lock) { return _generation = Generation(); } }
@@ -167,8 +183,9 @@ internal sealed class SimulatedMap(TimeProvider time)
         return Math.Max(old + 1, _lastEpoch);
     }
 
-    private void Announce(object key)
+    private void Announce(object key, long epoch)
     {
+        Published?.Invoke(key, epoch);
         SimulatedMapView[] views;
         lock (_lock)
         {

@@ -27,13 +27,7 @@ internal sealed class SimulatedMapView(SimulatedMap map, SimulatedReplica replic
     public Task<IReadOnlyList<MachineRecord?>> FindMachinesAsync(IReadOnlyList<MachineId> machines, CancellationToken cancellationToken) =>
         CallAsync<IReadOnlyList<MachineRecord?>>("map.find_machines", () => [.. machines.Select(map.Find)], cancellationToken);
 
-    public Task<SessionsPage> PageAsync(string? after, string? prefix, int limit, CancellationToken cancellationToken) => CallAsync("map.page", () =>
-    {
-        var rest = map.Sessions.Where(session => session.User.Value.StartsWith(prefix ?? "", StringComparison.Ordinal))
-            .OrderBy(session => session.User.Value, StringComparer.Ordinal)
-            .Where(session => after is null || string.CompareOrdinal(session.User.Value, after) > 0).ToList();
-        return new SessionsPage([.. rest.Take(limit)], rest.Count > limit ? rest[limit - 1].User.Value : null);
-    }, cancellationToken);
+    public Task<SessionsPage> PageAsync(string? after, string? prefix, int limit, CancellationToken cancellationToken) => CallAsync("map.page", () => map.Page(after, prefix, limit), cancellationToken);
 
     public async Task<MapWrite<Session>> WriteAsync(Session next, CancellationToken cancellationToken)
     {
@@ -60,12 +54,13 @@ internal sealed class SimulatedMapView(SimulatedMap map, SimulatedReplica replic
     public async Task<bool> RemoveAsync(Session session, CancellationToken cancellationToken)
     {
         var removed = await CallAsync("map.remove_session", () => map.Remove(session), cancellationToken);
-        if (removed)
+        if (removed == 0)
         {
-            SessionRemoved?.Invoke(session.User, session.Epoch + 1);
+            return false;
         }
 
-        return removed;
+        SessionRemoved?.Invoke(session.User, removed);
+        return true;
     }
 
     public Task<MapGeneration> ReadGenerationAsync(CancellationToken cancellationToken) =>

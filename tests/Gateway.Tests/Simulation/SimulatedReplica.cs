@@ -4,7 +4,7 @@ namespace Gateway.Tests.Simulation;
 /// One gateway process as the simulation sees it: everything it says to the map and the platform passes here, so it can be paused, or die
 /// between any two calls. A dead replica's calls never answer; what it had asked for before is still carried out.
 /// </summary>
-internal sealed class SimulatedReplica(string name)
+internal sealed class SimulatedReplica(string name) : ICallPath
 {
     private readonly Lock _lock = new();
     private readonly TaskCompletionSource _died = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -62,6 +62,8 @@ internal sealed class SimulatedReplica(string name)
         resumed?.TrySetResult();
     }
 
+    public Task<T> CallAsync<T>(string action, string target, Func<Task<T>> call) => CallAsync(action, call);
+
     internal async Task<T> CallAsync<T>(string action, Func<Task<T>> call)
     {
         OnCall?.Invoke(action);
@@ -115,4 +117,10 @@ internal sealed class SimulatedReplica(string name)
             await resumed;
         }
     }
+}
+
+/// <summary>The way of one replica's calls of the platform.</summary>
+internal interface ICallPath
+{
+    Task<T> CallAsync<T>(string action, string target, Func<Task<T>> call);
 }

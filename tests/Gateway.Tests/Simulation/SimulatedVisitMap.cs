@@ -24,6 +24,49 @@ internal sealed class SimulatedVisitStore
     /// <summary>The calls made, by name.</summary>
     public ConcurrentDictionary<string, int> Calls { get; } = new();
 
+    public IReadOnlyList<string> LiveReplicas() =>
+        [.. Replicas.Where(pair => pair.Value > Time.GetUtcNow()).Select(static pair => pair.Key).Order(StringComparer.Ordinal)];
+
+    public void Report(IReadOnlyList<IdleReport> reports)
+    {
+        foreach (var report in reports)
+        {
+            Due.AddOrUpdate(report.Machine, report.NotIdleBefore, (_, known) => report.NotIdleBefore > known ? report.NotIdleBefore : known);
+            Activity.AddOrUpdate(report.Machine, report.LastActivity, (_, known) => report.LastActivity > known ? report.LastActivity : known);
+        }
+    }
+
+    /// <summary>Those of the same moment in the order of their names, as Redis has them.</summary>
+    public IReadOnlyList<MachineId> ReadDue(DateTimeOffset now, int limit) =>
+        [.. Due.Where(pair => pair.Value <= now).OrderBy(static pair => pair.Value).ThenBy(static pair => pair.Key.Value, StringComparer.Ordinal).Take(limit).Select(static pair => pair.Key)];
+
+    public IReadOnlyList<DateTimeOffset?> LastActivity(IReadOnlyList<MachineId> machines) =>
+        [.. machines.Select(machine => Activity.TryGetValue(machine, out var at) ? at : (DateTimeOffset?)null)];
+
+    public DateTimeOffset? DueAt(MachineId machine) => Due.TryGetValue(machine, out var at) ? at : null;
+
+    public void ForgetDue(MachineId machine, DateTimeOffset dueBy)
+    {
+        if (Due.TryGetValue(machine, out var at) && at <= dueBy)
+        {
+            Due.TryRemove(machine, out _);
+        }
+    }
+
+    public IReadOnlyCollection<string> ReadConsents(MachineId machine, long epoch) => Consents.TryGetValue((machine, epoch), out var consents) ? [.. consents] : [];
+
+    public bool HoldDuty(string duty, string replica, TimeSpan lease)
+    {
+        var now = Time.GetUtcNow();
+        if (Duties.TryGetValue(duty, out var held) && held.Replica != replica && held.Until > now)
+        {
+            return false;
+        }
+
+        Duties[duty] = (replica, now + lease);
+        return true;
+    }
+
     private void OnWritten(MachineRecord record)
     {
         if (record.State is MachineRecordState.Awake or MachineRecordState.Waking)
@@ -59,34 +102,18 @@ internal sealed class SimulatedVisitMap : IVisitMap
     public Task SayGoodbyeAsync(string replica, CancellationToken cancellationToken) =>
         Do("visits.goodbye", () => _store.Replicas.TryRemove(replica, out _));
 
-    public Task<IReadOnlyList<string>> LiveReplicasAsync(CancellationToken cancellationToken) => Get<IReadOnlyList<string>>(
-        "visits.replicas", () => [.. _store.Replicas.Where(pair => pair.Value > _store.Time.GetUtcNow()).Select(pair => pair.Key)]);
+    public Task<IReadOnlyList<string>> LiveReplicasAsync(CancellationToken cancellationToken) => Get("visits.replicas", _store.LiveReplicas);
 
-    public Task ReportAsync(IReadOnlyList<IdleReport> reports, CancellationToken cancellationToken) => Do("visits.report", () =>
-    {
-        foreach (var report in reports)
-        {
-            _store.Due.AddOrUpdate(report.Machine, report.NotIdleBefore, (_, known) => report.NotIdleBefore > known ? report.NotIdleBefore : known);
-            _store.Activity.AddOrUpdate(report.Machine, report.LastActivity, (_, known) => report.LastActivity > known ? report.LastActivity : known);
-        }
-    });
+    public Task ReportAsync(IReadOnlyList<IdleReport> reports, CancellationToken cancellationToken) => Do("visits.report", () => _store.Report(reports));
 
-    public Task<IReadOnlyList<MachineId>> ReadDueAsync(DateTimeOffset now, int limit, CancellationToken cancellationToken) => Get<IReadOnlyList<MachineId>>(
-        "visits.due", () => [.. _store.Due.Where(pair => pair.Value <= now).OrderBy(pair => pair.Value).Take(limit).Select(pair => pair.Key)]);
+    public Task<IReadOnlyList<MachineId>> ReadDueAsync(DateTimeOffset now, int limit, CancellationToken cancellationToken) => Get("visits.due", () => _store.ReadDue(now, limit));
 
-    public Task<IReadOnlyList<DateTimeOffset?>> LastActivityAsync(IReadOnlyList<MachineId> machines, CancellationToken cancellationToken) => Get<IReadOnlyList<DateTimeOffset?>>(
-        "visits.activity", () => [.. machines.Select(machine => _store.Activity.TryGetValue(machine, out var at) ? at : (DateTimeOffset?)null)]);
+    public Task<IReadOnlyList<DateTimeOffset?>> LastActivityAsync(IReadOnlyList<MachineId> machines, CancellationToken cancellationToken) =>
+        Get("visits.activity", () => _store.LastActivity(machines));
 
-    public Task<DateTimeOffset?> DueAtAsync(MachineId machine, CancellationToken cancellationToken) =>
-        Get("visits.due_at", () => _store.Due.TryGetValue(machine, out var at) ? at : (DateTimeOffset?)null);
+    public Task<DateTimeOffset?> DueAtAsync(MachineId machine, CancellationToken cancellationToken) => Get("visits.due_at", () => _store.DueAt(machine));
 
-    public Task ForgetDueAsync(MachineId machine, DateTimeOffset dueBy, CancellationToken cancellationToken) => Do("visits.forget", () =>
-    {
-        if (_store.Due.TryGetValue(machine, out var at) && at <= dueBy)
-        {
-            _store.Due.TryRemove(machine, out _);
-        }
-    });
+    public Task ForgetDueAsync(MachineId machine, DateTimeOffset dueBy, CancellationToken cancellationToken) => Do("visits.forget", () => _store.ForgetDue(machine, dueBy));
 
     public Task AskConsentAsync(MachineId machine, long epoch, CancellationToken cancellationToken) => Do("visits.ask", () =>
     {
@@ -101,20 +128,10 @@ internal sealed class SimulatedVisitMap : IVisitMap
     public Task ConsentAsync(MachineId machine, long epoch, string replica, CancellationToken cancellationToken) =>
         Do("visits.consent", () => _store.Consents.GetOrAdd((machine, epoch), static _ => []).Add(replica));
 
-    public Task<IReadOnlyCollection<string>> ReadConsentsAsync(MachineId machine, long epoch, CancellationToken cancellationToken) => Get<IReadOnlyCollection<string>>(
-        "visits.consents", () => _store.Consents.TryGetValue((machine, epoch), out var consents) ? [.. consents] : []);
+    public Task<IReadOnlyCollection<string>> ReadConsentsAsync(MachineId machine, long epoch, CancellationToken cancellationToken) =>
+        Get("visits.consents", () => _store.ReadConsents(machine, epoch));
 
-    public Task<bool> HoldDutyAsync(string duty, string replica, TimeSpan lease, CancellationToken cancellationToken) => Get("visits.duty", () =>
-    {
-        var now = _store.Time.GetUtcNow();
-        if (_store.Duties.TryGetValue(duty, out var held) && held.Replica != replica && held.Until > now)
-        {
-            return false;
-        }
-
-        _store.Duties[duty] = (replica, now + lease);
-        return true;
-    });
+    public Task<bool> HoldDutyAsync(string duty, string replica, TimeSpan lease, CancellationToken cancellationToken) => Get("visits.duty", () => _store.HoldDuty(duty, replica, lease));
 
     /// <summary>A message is lost to whoever is away when it is sent; a paused process hears it when it goes on.</summary>
     private async Task HearAsync(MachineId machine, long epoch)

@@ -1,0 +1,163 @@
+namespace Gateway.Tests.Simulation.Whole;
+
+/// <summary>The users: each comes and goes, and does in between what people of their kind do.</summary>
+internal sealed class People(WholeSystem system)
+{
+    private static readonly Habit[] Quick = [Habit.Navigation, Habit.Read, Habit.Read, Habit.Read, Habit.Write, Habit.Write, Habit.Upload, Habit.Download];
+
+    private readonly List<ClientRequest> _open = [];
+    private readonly HashSet<UserId> _served = [];
+    private bool _ended;
+    private int _requests;
+
+    private SeededWorld World => system.World;
+
+    public void Begin()
+    {
+        for (var number = 0; number < system.Users.Count; number++)
+        {
+            var (user, kind) = (system.Users[number], number % 5);
+            World.After(World.Between(TimeSpan.Zero, TimeSpan.FromMinutes(number < 3 ? 1 : 40)), () => _ = LiveAsync(user, kind));
+        }
+    }
+
+    /// <summary>Everybody goes home; what is open is closed.</summary>
+    public void End()
+    {
+        _ended = true;
+        foreach (var request in _open.ToList())
+        {
+            request.Leave();
+        }
+    }
+
+    /// <summary>Everybody asks for their workspace, until they have it.</summary>
+    public void AskOnce()
+    {
+        foreach (var user in system.Users)
+        {
+            World.After(World.Between(TimeSpan.Zero, TimeSpan.FromSeconds(30)), () => _ = AskUntilServedAsync(user));
+        }
+    }
+
+    public void ExpectServed()
+    {
+        foreach (var user in system.Users.Where(user => !_served.Contains(user)))
+        {
+            system.Promises.Break(5, $"{user} does not get their workspace, although nothing is broken any more; the session is {system.Redis.Map.Find(user)}");
+        }
+
+        foreach (var request in _open)
+        {
+            system.Promises.Break(5, $"{request} never ended");
+        }
+    }
+
+    private async Task LiveAsync(UserId user, int kind)
+    {
+        while (!_ended)
+        {
+            switch (kind)
+            {
+                case 0 or 1:
+                    await WorkAsync(user, World.Random.Next(3, 14));
+                    break;
+                case 2:
+                    await AttachAsync(user, Habit.TypingSocket);
+                    break;
+                case 3:
+                    await (World.Chance(0.6) ? AttachAsync(user, Habit.SilentSocket) : AttachAsync(user, Habit.TypingSocket));
+                    break;
+                default:
+                    await PollAsync(user);
+                    break;
+            }
+
+            await Pause(TimeSpan.FromMinutes(2), TimeSpan.FromMinutes(35));
+        }
+    }
+
+    private async Task WorkAsync(UserId user, int bursts)
+    {
+        for (var burst = 0; burst < bursts && !_ended; burst++)
+        {
+            var together = World.Chance(0.3) ? World.Random.Next(2, 9) : 1;
+            for (var number = 0; number < together - 1; number++)
+            {
+                _ = SendAsync(user, World.Pick(Quick));
+            }
+
+            await SendAsync(user, World.Pick(Quick));
+            await Pause(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(90));
+        }
+    }
+
+    private async Task AttachAsync(UserId user, Habit how)
+    {
+        await SendAsync(user, Habit.Navigation);
+        // Whoever is cut off connects again, a few times.
+        for (var attempt = 0; attempt < 4 && !_ended; attempt++)
+        {
+            if (await SendAsync(user, how) == 200 && World.Chance(0.7))
+            {
+                return;
+            }
+
+            await Pause(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(20));
+        }
+    }
+
+    private async Task PollAsync(UserId user)
+    {
+        await SendAsync(user, Habit.Navigation);
+        for (var poll = World.Random.Next(5, 40); poll > 0 && !_ended; poll--)
+        {
+            await Pause(TimeSpan.FromSeconds(45), TimeSpan.FromSeconds(60));
+            await SendAsync(user, Habit.Poll);
+        }
+    }
+
+    private async Task AskUntilServedAsync(UserId user)
+    {
+        while (await SendAsync(user, Habit.Read) != 200)
+        {
+            await Pause(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(20));
+        }
+
+        _served.Add(user);
+    }
+
+    private async Task<int> SendAsync(UserId user, Habit habit)
+    {
+        if (system.Gateways.Count == 0)
+        {
+            return 0;
+        }
+
+        var gateway = World.Pick(system.Gateways);
+        var request = new ClientRequest(++_requests, user, habit, LengthOf(habit), World.Now);
+        _open.Add(request);
+        system.Tally.Count($"request: {habit}");
+        system.Promises.Began(request, gateway);
+        gateway.Take(request);
+        if (World.Chance(0.08) && !_ended)
+        {
+            World.After(World.Between(TimeSpan.Zero, TimeSpan.FromSeconds(20)), request.Leave);
+        }
+
+        var status = await request.Ended.Task;
+        _open.Remove(request);
+        return status;
+    }
+
+    private TimeSpan LengthOf(Habit habit) => habit switch
+    {
+        Habit.Upload => World.Between(TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(6)),
+        Habit.Download => World.Between(TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(4)),
+        Habit.TypingSocket => World.Between(TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(60)),
+        Habit.SilentSocket => World.Between(TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(40)),
+        _ => World.Between(TimeSpan.FromMilliseconds(2), TimeSpan.FromSeconds(3)),
+    };
+
+    private Task Pause(TimeSpan least, TimeSpan most) => Task.Delay(World.Between(least, most), World.Time);
+}

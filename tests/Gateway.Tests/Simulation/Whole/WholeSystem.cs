@@ -1,0 +1,162 @@
+using Gateway.Machines;
+using Gateway.Sessions;
+
+namespace Gateway.Tests.Simulation.Whole;
+
+/// <summary>How much of everything a run has; what a failing run is made smaller by.</summary>
+internal sealed record WholeSize(int Users = 20, int Gateways = 3, double Hours = 2, double Faults = 1);
+
+/// <summary>What came of a run.</summary>
+internal sealed record WholeResult(int Seed, WholeSize Size, string? Broken, ulong Trace, long Steps, Tally Tally);
+
+/// <summary>Gateways, Redis, the platform, machines and people over one seed: two hours of their lives, then peace, and then everything has to be as it should.</summary>
+internal sealed class WholeSystem : IDisposable
+{
+    /// <summary>Without a suffix the name is that of a user's first machine.</summary>
+    private const int BaseNameLength = 23;
+
+    private readonly Dictionary<string, UserId> _names = [];
+    private readonly List<GatewayProcess> _former = [];
+    private int _started;
+
+    private WholeSystem(int seed, WholeSize size)
+    {
+        (Seed, Size) = (seed, size);
+        World = new SeededWorld(seed);
+        Promises = new Promises(this);
+        World.Broken = exception => Promises.Break(5, $"nobody caught {exception}");
+        Redis = new WholeRedis(World, Tally, Promises);
+        Machines = new SimulatedMachines(World.Time) { CarriedOut = (action, target) => Promises.CarriedOut(action, target) };
+        Workspaces = new Workspaces(World, Machines, Promises, Tally);
+        Names = new WorkspaceNames(Options.Workspaces.App, Options.Workspaces.NameKey);
+        Users = [.. Enumerable.Range(0, size.Users).Select(static number => new UserId($"user-{number:00}"))];
+        foreach (var user in Users)
+        {
+            _names[Names.MachineName(user)] = user;
+        }
+    }
+
+    public int Seed { get; }
+
+    public WholeSize Size { get; }
+
+    public SeededWorld World { get; }
+
+    public Tally Tally { get; } = new();
+
+    public Promises Promises { get; }
+
+    public WholeOptions Options { get; } = new();
+
+    public WholeRedis Redis { get; }
+
+    public SimulatedMachines Machines { get; }
+
+    public Workspaces Workspaces { get; }
+
+    public WorkspaceNames Names { get; }
+
+    public IReadOnlyList<UserId> Users { get; }
+
+    /// <summary>Those that live, paused ones included.</summary>
+    public List<GatewayProcess> Gateways { get; } = [];
+
+    public static string BaseName(string machineName) => machineName.Length > BaseNameLength ? machineName[..BaseNameLength] : machineName;
+
+    public static WholeResult Run(int seed, WholeSize size, Action<string>? reader = null)
+    {
+        var before = SynchronizationContext.Current;
+        using var system = new WholeSystem(seed, size);
+        system.World.Reader = reader;
+        try
+        {
+            SynchronizationContext.SetSynchronizationContext(system.World);
+            system.Live();
+        }
+        catch (TimeoutException exception)
+        {
+            system.Promises.Break(5, exception.Message);
+        }
+        finally
+        {
+            system.World.End();
+            SynchronizationContext.SetSynchronizationContext(before);
+        }
+
+        return new WholeResult(seed, size, system.Promises.Broken, system.World.Trace, system.World.Steps, system.Tally);
+    }
+
+    /// <summary>Whether a machine of this name was made for the user.</summary>
+    public bool IsOf(UserId user, string machineName) => _names.TryGetValue(BaseName(machineName), out var owner) && owner == user;
+
+    public GatewayProcess StartGateway()
+    {
+        var gateway = new GatewayProcess(this, $"gateway-{++_started}");
+        Gateways.Add(gateway);
+        _former.Add(gateway);
+        World.Note("started", gateway.Name);
+        return gateway;
+    }
+
+    public void Kill(GatewayProcess gateway)
+    {
+        World.Note("killed", gateway.Name);
+        Gateways.Remove(gateway);
+        gateway.Die();
+    }
+
+    public void Dispose() => _former.ForEach(static gateway => gateway.Dispose());
+
+    private void Live()
+    {
+        // Somebody is there already: a map lost before there is any machine cannot be told from a new installation.
+        var volume = Machines.AddVolume(Options.Workspaces.App, Names.VolumeName(Users[0]));
+        var name = Names.MachineName(Users[0]);
+        Machines.Add(Options.Workspaces.App, name, metadata: Names.Metadata(Options.Workspaces.App, name, Users[0]), volume: volume.Id);
+        for (var number = 0; number < Size.Gateways; number++)
+        {
+            StartGateway();
+        }
+
+        var people = new People(this);
+        var nemesis = new Nemesis(this);
+        people.Begin();
+        nemesis.Begin();
+        World.Pass(TimeSpan.FromHours(Size.Hours));
+        nemesis.End();
+        people.End();
+        // The longest pause after failures is five minutes, and then somebody may try again.
+        World.Pass(TimeSpan.FromMinutes(12));
+        people.AskOnce();
+        World.Pass(TimeSpan.FromMinutes(15));
+        people.ExpectServed();
+        // Idle, with all that can come between: a lease of a dead gateway, a stop given up, a sweep.
+        World.Pass(Options.Idling.AttachedFor + Options.Idling.ReplicaLease + TimeSpan.FromMinutes(5));
+        ExpectRest();
+    }
+
+    /// <summary>One machine and one volume for each, and all of them asleep.</summary>
+    private void ExpectRest()
+    {
+        if (World.IsOver)
+        {
+            return;
+        }
+
+        var machines = Machines.Machines;
+        foreach (var machine in machines.Where(static machine => machine.State is not (PlatformState.Stopped or PlatformState.Suspended)))
+        {
+            Promises.Break(4, $"{machine.Id} of {_names[BaseName(machine.Name)]} is {machine.State} although nobody uses it; its record says {Redis.Map.Find(machine.Id)?.State}");
+        }
+
+        foreach (var user in Users)
+        {
+            var own = machines.Count(machine => IsOf(user, machine.Name));
+            var volumes = Machines.Volumes.Count(volume => volume.Name == Names.VolumeName(user) && volume.Usable);
+            if (own != 1 || volumes != 1)
+            {
+                Promises.Break(6, $"{user} has {own} machines and {volumes} volumes");
+            }
+        }
+    }
+}
