@@ -40,7 +40,6 @@ internal static class GatewaySetup
         services.AddSignInsInRedis(static provider => provider.GetRequiredService<RedisConnection>().Database);
         services.AddSingleton(static provider => new RouteSources
         {
-            ListAsync = (cursor, limit, prefix, token) => PageAsync(provider.GetRequiredService<RedisSessionMap>(), cursor, limit, prefix, token),
             LastActivityAsync = provider.GetRequiredService<IVisitMap>().LastActivityAsync,
             Wake = session => provider.GetRequiredService<WakesAhead>().Wake(session, WakeCause.Operator),
         });
@@ -90,12 +89,6 @@ internal static class GatewaySetup
 
         var request = app.Services.GetRequiredService<WorkspaceRequest>();
         app.Map("/{**path}", request.HandleAsync).RequireAuthorization(IdentityPolicies.Workspace);
-    }
-
-    private static async Task<SessionPage> PageAsync(RedisSessionMap map, string? cursor, int limit, string? prefix, CancellationToken cancellationToken)
-    {
-        var sessions = await map.ListAsync(cursor, prefix, limit, cancellationToken);
-        return new SessionPage(sessions, sessions.Count == limit ? sessions[^1].User.Value : null);
     }
 }
 

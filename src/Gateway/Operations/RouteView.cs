@@ -45,7 +45,7 @@ internal sealed record RouteView
     {
         Id = RouteId.Of(session.User),
         User = session.User.Value,
-        State = StateOf(session, machine),
+        State = RouteState.Of(session, machine),
         App = session.App,
         Machine = session.Machine?.Value,
         Volume = session.Volume?.Value,
@@ -64,11 +64,6 @@ internal sealed record RouteView
             Name(session.State), session.ChangedAt, session.Lease, session.Failure,
             machine is null ? null : Name(machine.State), machine?.ChangedAt, machine?.Lease, machine?.Failure),
     };
-
-    // Until it is assigned the session says more than the machine; from then on it is the machine that changes.
-    private static string StateOf(Session session, MachineRecord? machine) => session.State == SessionState.Assigned
-        ? machine is null ? "unknown" : Name(machine.State)
-        : Name(session.State);
 
     private static string Name(Enum state) => JsonNamingPolicy.SnakeCaseLower.ConvertName(state.ToString());
 }

@@ -22,6 +22,7 @@ internal static class SessionsSetup
         services.AddSingleton<RedisSessionMap>();
         services.AddSingleton<ISessionMap>(static provider => provider.GetRequiredService<RedisSessionMap>());
         services.AddSingleton<IVisitMap, RedisVisitMap>();
+        services.AddSingleton<IRouteIndex, RedisRouteIndex>();
         services.AddSingleton<RouteTable>();
         return services;
     }

@@ -74,7 +74,8 @@ internal sealed class GatewayHost : IAsyncDisposable
         builder.Configuration.AddInMemoryCollection(settings);
         builder.Services.AddRouting();
         builder.Services.AddSingleton<ISessionMap>(sessions);
-        builder.Services.AddSingleton(new RouteSources { ListAsync = sessions.ListAsync, Wake = sessions.Woken.Enqueue });
+        builder.Services.AddSingleton<IRouteIndex>(sessions);
+        builder.Services.AddSingleton(new RouteSources { LastActivityAsync = sessions.LastActivityAsync, Wake = sessions.Woken.Enqueue });
         builder.Services.AddSingleton(time ?? TimeProvider.System);
         builder.Services.AddIdentity();
         builder.Services.AddOperations();

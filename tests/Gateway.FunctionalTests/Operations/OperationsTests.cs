@@ -159,6 +159,8 @@ public sealed class OperationsTests
     [InlineData("?cursor=nonsense")]
     [InlineData("?cursor=")]
     [InlineData("?cursor=%F0")]
+    [InlineData("?state=sleepy")]
+    [InlineData("?sort=color")]
     [InlineData("?limit=0")]
     [InlineData("?limit=1001")]
     [InlineData("?limit=many")]

@@ -23,6 +23,8 @@ internal sealed class MapReplica : IAsyncDisposable
 
     public IVisitMap Visits => _host.Services.GetRequiredService<IVisitMap>();
 
+    public IRouteIndex Index => _host.Services.GetRequiredService<IRouteIndex>();
+
     public RouteTable Routes => _host.Services.GetRequiredService<RouteTable>();
 
     public RedisConnection Connection => _host.Services.GetRequiredService<RedisConnection>();
