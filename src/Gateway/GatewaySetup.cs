@@ -41,6 +41,9 @@ internal static class GatewaySetup
         services.AddSingleton(static provider => new RouteSources
         {
             LastActivityAsync = provider.GetRequiredService<IVisitMap>().LastActivityAsync,
+            LookAgainAsync = (machine, token) => LookAgainAsync(provider.GetRequiredService<IVisitMap>(), machine, provider.GetRequiredService<TimeProvider>().GetUtcNow(), token),
+            OnChanged = changed => Hear(provider.GetRequiredService<ChangeFeed>(), changed),
+            Known = () => ([.. provider.GetRequiredService<RouteTable>().Snapshot], provider.GetRequiredService<RedisConnection>().SinceContact),
             Wake = session => provider.GetRequiredService<WakesAhead>().Wake(session, WakeCause.Operator),
         });
         services.AddSingleton<WakesAhead>();
@@ -87,8 +90,25 @@ internal static class GatewaySetup
         var ahead = app.Services.GetRequiredService<WakesAhead>();
         app.Services.GetRequiredService<IdentityEvents>().SignedIn = ahead.Wake;
 
+        var trail = app.Services.GetRequiredService<Trail>();
+        app.Services.GetRequiredService<MachineWaker>().Ended = trail.Woken;
+        app.Services.GetRequiredService<IdleSweeper>().Decided = trail.Decided;
+
         var request = app.Services.GetRequiredService<WorkspaceRequest>();
         app.Map("/{**path}", request.HandleAsync).RequireAuthorization(IdentityPolicies.Workspace);
+    }
+
+    private static async Task LookAgainAsync(IVisitMap visits, MachineId machine, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        // Reports only ever move the moment forward.
+        await visits.ForgetDueAsync(machine, cancellationToken);
+        await visits.ReportAsync([new IdleReport(machine, now, DateTimeOffset.UnixEpoch)], cancellationToken);
+    }
+
+    private static void Hear(ChangeFeed feed, Action changed)
+    {
+        feed.SessionChanged += (_, _) => changed();
+        feed.MachineChanged += (_, _) => changed();
     }
 }
 

@@ -1,5 +1,6 @@
 using Gateway.Identity;
 using Gateway.Idling;
+using Gateway.Operations;
 using Gateway.Provisioning;
 using Gateway.Proxying;
 using Gateway.Sessions;
@@ -19,6 +20,7 @@ internal sealed class WorkspaceRequest(
     MachineWaker waker,
     WorkspaceForwarder forwarder,
     Shutdown shutdown,
+    Trail trail,
     IOptions<WakingOptions> options,
     TimeProvider time)
 {
@@ -48,6 +50,7 @@ internal sealed class WorkspaceRequest(
             return lookup switch
             {
                 { Known: RouteKnown.Unknown } => Outcomes.MapUnavailable(TimeSpan.FromSeconds(2)),
+                { Route.Session: { ClosedAt: not null } } => Outcomes.Closed,
                 { Route: { Session: { State: SessionState.Assigned, Machine: { } machine } session } route } => await VisitAsync(context, user, session, machine, route.Machine, hold),
                 _ => await ProvisionAsync(context, user, hold),
             };
@@ -72,6 +75,7 @@ internal sealed class WorkspaceRequest(
         // Opened before the wake, so that no idle stop takes the machine from under this request; closed when all of it has ended.
         var intent = Intent.Of(context.Request);
         using var visit = visits.Open(machine, intent.IsSocket, intent.CountsAsUse);
+        trail.Used(machine, intent.Cause);
         var wake = new WakeRequest(session.App, machine, user, intent.Cause);
         var doubted = default(long?);
 

@@ -50,6 +50,13 @@ internal sealed partial class IdleStop(
             return IdleStopOutcome.NotAwake;
         }
 
+        if (record.PinnedUntil is { } pinned && pinned > time.GetUtcNow() && record.State is not MachineRecordState.Stopping)
+        {
+            // Due again when the pin ends, so that the sweep does not come by all the while.
+            await visitMap.ReportAsync([new IdleReport(machine, pinned, DateTimeOffset.UnixEpoch)], cancellationToken);
+            return IdleStopOutcome.NotAwake;
+        }
+
         if (record.State is MachineRecordState.Stopping or MachineRecordState.Draining && !IsOverdue(record))
         {
             return IdleStopOutcome.NotAwake;

@@ -21,6 +21,14 @@ internal static class OperationsSetup
         services.AddSingleton<Drain>();
         services.AddSingleton<RouteListing>();
         services.AddSingleton<RouteAssignment>();
+        services.AddSingleton<RouteDossier>();
+        services.AddSingleton<RouteActions>();
+        services.AddSingleton<KnownRoutes>();
+        services.AddSingleton<Precondition>();
+        services.AddSingleton<Trail>();
+        services.AddHostedService<TrailWriter>();
+        services.AddSingleton<EventFeed>();
+        services.AddHostedService(static provider => provider.GetRequiredService<EventFeed>());
         // Not System.Net.Http: it labels by server address, which here is a machine.
         services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(Meters).AddPrometheusExporter());
         return services;
@@ -46,11 +54,18 @@ internal static class OperationsSetup
     private static void MapForOperators(IEndpointRouteBuilder endpoints)
     {
         var operators = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Operator);
+        operators.AddEndpointFilter<Precondition>();
         operators.MapGet("/api/routes", RouteEndpoints.ListAsync);
         operators.MapGet("/api/routes/{id}", RouteEndpoints.GetAsync);
         operators.MapPut("/api/routes/{id}", RouteEndpoints.AssignAsync);
         operators.MapDelete("/api/routes/{id}", RouteEndpoints.RemoveAsync);
+        operators.MapGet("/api/routes/{id}/why", RouteEndpoints.WhyAsync);
+        operators.MapGet("/api/events", EventEndpoints.StreamAsync);
         operators.MapPost("/api/routes/{id}/wake", RouteEndpoints.WakeAsync);
+        operators.MapPost("/api/routes/{id}/pin", RouteEndpoints.PinAsync);
+        operators.MapDelete("/api/routes/{id}/pin", RouteEndpoints.UnpinAsync);
+        operators.MapPost("/api/routes/{id}/drain", RouteEndpoints.DrainAsync);
+        operators.MapDelete("/api/routes/{id}/drain", RouteEndpoints.UndrainAsync);
         // Asks for credentials as well, so that strangers learn nothing of what is here.
         operators.Map("/{**path}", RouteEndpoints.NotFoundAsync);
     }

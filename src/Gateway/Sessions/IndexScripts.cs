@@ -6,7 +6,7 @@ namespace Gateway.Sessions;
 /// </summary>
 internal static class IndexScripts
 {
-    /// <summary>KEYS from 4: users, assigned, machine record, activity, then every state's. ARGV from 7: state, machine, what a state's key begins with.</summary>
+    /// <summary>KEYS from 4: users, assigned, machine record, activity, events, then every state's. ARGV from 7: state, machine, what a state's key begins with.</summary>
     public const string Session = """
         local state, machine = ARGV[7], ''
         if state == 'assigned' then
@@ -25,15 +25,19 @@ internal static class IndexScripts
           redis.call('HSET', KEYS[1], 'm', machine)
         end
         redis.call('ZADD', KEYS[4], 0, ARGV[4])
-        for i = 8, #KEYS do
-          redis.call('ZREM', KEYS[i], ARGV[4])
+        local before = ''
+        for i = 9, #KEYS do
+          if redis.call('ZREM', KEYS[i], ARGV[4]) == 1 then
+            before = string.sub(KEYS[i], #ARGV[9] + 1)
+          end
         end
+        local happened = before ~= state and before .. '|' .. state or ''
         redis.call('ZADD', ARGV[9] .. state, 0, ARGV[4])
 
         """;
 
     /// <summary>
-    /// KEYS from 4: due, assigned, counts, then every state's. ARGV from 7: what the list of due machines is told, state, what a state's key begins with, region.
+    /// KEYS from 4: due, assigned, counts, timeline, events, then every state's. ARGV from 7: what the list of due machines is told, state, what a state's key begins with, region.
     /// </summary>
     public const string Machine = """
         if ARGV[7] == 'due' then
@@ -41,6 +45,7 @@ internal static class IndexScripts
         elseif ARGV[7] == 'gone' then
           redis.call('ZREM', KEYS[4], ARGV[4])
         end
+        local happened = ''
         local before = redis.call('HGET', KEYS[1], 's') or 'unknown'
         if before ~= ARGV[8] then
           local owners = redis.call('ZRANGEBYLEX', KEYS[5], '[' .. ARGV[4] .. '|', '(' .. ARGV[4] .. '}')
@@ -50,6 +55,11 @@ internal static class IndexScripts
             redis.call('ZADD', ARGV[9] .. ARGV[8], 0, user)
           end
           redis.call('HSET', KEYS[1], 's', ARGV[8])
+          happened = before .. '|' .. ARGV[8]
+          local at = string.format('%.0f', now / 1000)
+          redis.call('ZADD', KEYS[7], at, at .. '|' .. ARGV[8])
+          redis.call('ZREMRANGEBYRANK', KEYS[7], 0, -201)
+          redis.call('EXPIRE', KEYS[7], 172800)
         end
         local counted = redis.call('HGET', KEYS[1], 'c') or ''
         local counts = ARGV[8] == 'gone' and '' or ARGV[8] .. '|' .. ARGV[10]
@@ -61,6 +71,15 @@ internal static class IndexScripts
             redis.call('HINCRBY', KEYS[6], counts, 1)
           end
           redis.call('HSET', KEYS[1], 'c', counts)
+        end
+
+        """;
+
+    /// <summary>What a change of state adds to the events, of which the last few thousand are kept. KEYS: 8: events.</summary>
+    public const string Event = """
+        if happened ~= '' then
+          redis.call('ZADD', KEYS[8], sequence, sequence .. '|' .. string.format('%.0f', now / 1000) .. '|' .. ARGV[3] .. '|' .. happened .. '|' .. ARGV[4])
+          redis.call('ZREMRANGEBYRANK', KEYS[8], 0, -5001)
         end
 
         """;

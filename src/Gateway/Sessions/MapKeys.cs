@@ -11,6 +11,9 @@ internal sealed class MapKeys(string prefix)
     /// <summary>All users who have a session, in the order of their names.</summary>
     public RedisKey Users { get; } = prefix + ":users";
 
+    /// <summary>The last changes of state and causes, by the map's sequence.</summary>
+    public RedisKey Events { get; } = prefix + ":events";
+
     /// <summary>Whose machine it is: <c>machine|user</c>, one for each user who is assigned one.</summary>
     public RedisKey Assigned { get; } = prefix + ":assigned";
 
@@ -41,6 +44,15 @@ internal sealed class MapKeys(string prefix)
     public RedisKey Session(UserId user) => prefix + ":session:" + user.Value;
 
     public RedisKey Machine(MachineId machine) => prefix + ":machine:" + machine.Value;
+
+    /// <summary>The machine's states of the last days, by the moment (ms) it came into them.</summary>
+    public RedisKey Timeline(MachineId machine) => prefix + ":timeline:" + machine.Value;
+
+    /// <summary>Why the machine was woken, kept awake and put to sleep: the last causes.</summary>
+    public RedisKey Causes(MachineId machine) => prefix + ":causes:" + machine.Value;
+
+    /// <summary>The machine's visits, by replica.</summary>
+    public RedisKey Visits(MachineId machine) => prefix + ":visits:" + machine.Value;
 
     public RedisKey Consents(MachineId machine, long epoch) => $"{prefix}:consents:{machine.Value}:{epoch}";
 

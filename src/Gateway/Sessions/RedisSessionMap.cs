@@ -55,7 +55,7 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
     {
         RedisKey[] keys =
         [
-            _keys.Session(next.User), _keys.Sequence, _keys.Generation, _keys.Users, _keys.Assigned, _keys.Machine(next.Machine ?? default), _keys.Activity, .. _keys.States,
+            _keys.Session(next.User), _keys.Sequence, _keys.Generation, _keys.Users, _keys.Assigned, _keys.Machine(next.Machine ?? default), _keys.Activity, _keys.Events, .. _keys.States,
         ];
         RedisValue[] index = [RouteState.Name(next.State), next.Machine?.Value ?? "", _keys.StatePrefix];
         var answer = await WriteAsync(SessionScripts.WriteSession, keys, next.Epoch, RecordJson.Print(next), SessionKind, next.User.Value, index, cancellationToken);
@@ -71,7 +71,10 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
 
     public async Task<MapWrite<MachineRecord>> WriteAsync(MachineRecord next, CancellationToken cancellationToken)
     {
-        RedisKey[] keys = [_keys.Machine(next.Machine), _keys.Sequence, _keys.Generation, _keys.Due, _keys.Assigned, _keys.Counts, .. _keys.States];
+        RedisKey[] keys =
+        [
+            _keys.Machine(next.Machine), _keys.Sequence, _keys.Generation, _keys.Due, _keys.Assigned, _keys.Counts, _keys.Timeline(next.Machine), _keys.Events, .. _keys.States,
+        ];
         // A machine that wakes or is awake and that nobody has reported on is due at once: the sweep finds what a dead replica woke.
         var due = next.State switch
         {

@@ -46,6 +46,8 @@ internal static class SessionScripts
 
     private const string Announce = """
         local sequence = string.format('%.0f', redis.call('INCR', KEYS[2]))
+
+        """ + IndexScripts.Event + """
         redis.call('PUBLISH', ARGV[5], sequence .. '|' .. ARGV[3] .. '|' .. epoch .. '|' .. ARGV[4])
         return {1, epoch}
         """;

@@ -23,6 +23,7 @@ internal static class SessionsSetup
         services.AddSingleton<ISessionMap>(static provider => provider.GetRequiredService<RedisSessionMap>());
         services.AddSingleton<IVisitMap, RedisVisitMap>();
         services.AddSingleton<IRouteIndex, RedisRouteIndex>();
+        services.AddSingleton<IRouteHistory, RedisRouteHistory>();
         services.AddSingleton<RouteTable>();
         return services;
     }

@@ -43,6 +43,9 @@ internal sealed class MachineWaker(
     public WakeProgress? ProgressOf(MachineId machine) =>
         _inFlight.TryGetValue((machine, false), out var flight) || _inFlight.TryGetValue((machine, true), out flight) ? flight.Progress : null;
 
+    /// <summary>Told of each wake that ended on this replica. Set once, at start.</summary>
+    public Action<WakeRequest, WakeOutcome, TimeSpan> Ended { get; set; } = static (_, _, _) => { };
+
     private async Task<WakeOutcome> HoldAsync(WakeRequest request, long? doubted, TimeSpan hold, CancellationToken cancellationToken)
     {
         if (!held.TryEnter(request.User))
@@ -82,16 +85,17 @@ internal sealed class MachineWaker(
             var mine = new WakeInFlight(map, machines, probe, replica, options.Value, time, _logger, request, doubted, _alone);
             if (_inFlight.TryAdd(key, mine))
             {
-                _ = RunAsync(key, mine, request.Cause);
+                _ = RunAsync(key, mine, request);
                 return (mine, true);
             }
         }
     }
 
-    private async Task RunAsync((MachineId, bool) key, WakeInFlight flight, WakeCause cause)
+    private async Task RunAsync((MachineId, bool) key, WakeInFlight flight, WakeRequest request)
     {
         var outcome = await flight.RunAsync();
-        metrics.Ended(cause, outcome, flight.Progress.Elapsed);
+        metrics.Ended(request.Cause, outcome, flight.Progress.Elapsed);
+        Ended(request, outcome, flight.Progress.Elapsed);
         // Before the waiting are let go, so that whoever asks again afterwards begins anew.
         _inFlight.TryRemove(new(key, flight));
         await flight.Held.ReleaseAsync(outcome);

@@ -25,6 +25,8 @@ internal sealed class MapReplica : IAsyncDisposable
 
     public IRouteIndex Index => _host.Services.GetRequiredService<IRouteIndex>();
 
+    public IRouteHistory History => _host.Services.GetRequiredService<IRouteHistory>();
+
     public RouteTable Routes => _host.Services.GetRequiredService<RouteTable>();
 
     public RedisConnection Connection => _host.Services.GetRequiredService<RedisConnection>();

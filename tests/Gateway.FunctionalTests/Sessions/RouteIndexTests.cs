@@ -145,6 +145,57 @@ public abstract class RouteIndexTests
         Assert.Equal(1, await replica.Index.CountUsersAsync("unknown", "ä", CancellationToken.None));
     }
 
+    [Fact]
+    public async Task ChangesOfState_AreEventsInTheirOrder_AndMakeTheTimeline_RenewalsDoNot()
+    {
+        await using var replica = await StartAsync();
+        await AssignAsync(replica, "a|b", "m1");
+        var record = await MachineAsync(replica, "m1", MachineRecordState.Waking);
+        record = (await replica.Map.WriteAsync(record with { Lease = new RecordLease("one", Noon) }, CancellationToken.None)).Current!;
+        await replica.Map.WriteAsync(record with { State = MachineRecordState.Awake }, CancellationToken.None);
+
+        var events = await replica.History.ReadEventsAsync(0, 10, CancellationToken.None);
+        var range = await replica.History.ReadEventRangeAsync(CancellationToken.None);
+        var timeline = await replica.History.ReadTimelineAsync(new("m1"), DateTimeOffset.UnixEpoch, CancellationToken.None);
+
+        Assert.Equal(
+            [("session", "a|b", null, "unknown"), ("machine", "m1", "unknown", "waking"), ("machine", "m1", "waking", "awake")],
+            events.Select(static happened => (happened.Kind, happened.Id, happened.Before, happened.State)));
+        Assert.Equal((events[0].Number, events[2].Number), range);
+        Assert.Equal(["waking", "awake"], timeline.Select(static change => change.State));
+        Assert.Equal([events[2]], await replica.History.ReadEventsAsync(events[1].Number, 10, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Causes_AreTheLastFifty_LatestFirst_AndUsesAreNoEvents()
+    {
+        await using var replica = await StartAsync();
+        var causes = Enumerable.Range(0, 60).Select(i => new RouteCause { Machine = new("m1"), At = Noon.AddSeconds(i), Kind = "use", What = "request", Times = i + 1 }).ToList();
+        var wake = new RouteCause { Machine = new("m1"), At = Noon.AddHours(1), Kind = "wake", What = "navigation", Timing = new Dictionary<string, double> { ["total"] = 1.5 } };
+        await replica.History.AppendAsync([.. causes, wake], CancellationToken.None);
+
+        var read = await replica.History.ReadCausesAsync(new("m1"), CancellationToken.None);
+        var happened = Assert.Single(await replica.History.ReadEventsAsync(0, 10, CancellationToken.None));
+
+        Assert.Equal(50, read.Count);
+        Assert.Equal(1.5, read[0].Timing!["total"]);
+        Assert.Equal(60, read[1].Times);
+        Assert.Equal(("cause", "m1", "navigation"), (happened.Kind, happened.Id, happened.Cause!.What));
+    }
+
+    [Fact]
+    public async Task OpenVisits_AreToldByReplica_AndForgottenWhenTheyClose()
+    {
+        await using var replica = await StartAsync();
+        var one = new OpenVisits(new("m1"), "one", 2, 1, Noon, Noon.AddSeconds(3));
+        await replica.History.ReportVisitsAsync("one", [one], CancellationToken.None);
+        await replica.History.ReportVisitsAsync("two", [one with { Replica = "two", Requests = 0 }], CancellationToken.None);
+        Assert.Equal([one, one with { Replica = "two", Requests = 0 }], (await replica.History.ReadVisitsAsync(new("m1"), CancellationToken.None)).OrderBy(static visits => visits.Replica));
+
+        await replica.History.ReportVisitsAsync("two", [one with { Replica = "two", Requests = 0, Sockets = 0 }], CancellationToken.None);
+        Assert.Equal([one], await replica.History.ReadVisitsAsync(new("m1"), CancellationToken.None));
+    }
+
     private Task<MapReplica> StartAsync() => MapReplica.StartAsync(Url, $"{{test-{Guid.NewGuid():N}}}");
 
     private static Task<Session> AssignAsync(MapReplica replica, string user, string machine) =>
