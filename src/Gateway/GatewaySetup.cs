@@ -1,7 +1,9 @@
 using System.Net;
 using Gateway.Identity;
+using Gateway.Identity.Assertions;
 using Gateway.Idling;
 using Gateway.Operations;
+using Gateway.Provisioning;
 using Gateway.Proxying;
 using Gateway.Proxying.Sockets;
 using Gateway.Redis;
@@ -32,12 +34,15 @@ internal static class GatewaySetup
     public static IServiceCollection AddWorkspaceRequests(this IServiceCollection services)
     {
         services.AddSingleton<WorkspaceRequest>();
+        services.AddSingleton<WorkspaceProgress>();
+        services.AddSingleton<WorkspaceEvents>();
         services.AddSingleton<Shutdown>();
         services.AddHostedService(static provider => provider.GetRequiredService<Shutdown>());
         services.AddSingleton<IReadinessProbe, WorkspaceProbe>();
         services.AddSingleton<ISocketsOfMachine, MachineSockets>();
         services.AddSingleton(new OwnCookies(IdentityCookies.IsOurs));
-        services.AddSignInsInRedis(static provider => provider.GetRequiredService<RedisConnection>().Database);
+        services.AddSignInsInRedis(static provider => provider.GetRequiredService<RedisConnection>().Database, static provider => KeysOf(provider.GetRequiredService<MapKeys>()));
+        services.AddAssertions(static provider => provider.GetRequiredService<RedisConnection>().Database);
         services.AddSingleton(static provider => new RouteSources
         {
             LastActivityAsync = provider.GetRequiredService<IVisitMap>().LastActivityAsync,
@@ -47,6 +52,7 @@ internal static class GatewaySetup
             Wake = session => provider.GetRequiredService<WakesAhead>().Wake(session, WakeCause.Operator),
         });
         services.AddSingleton<WakesAhead>();
+        services.AddSingleton<PrepareMachine>(static provider => provider.GetRequiredService<WorkspaceUpgrade>().PrepareAsync);
         return services;
     }
 
@@ -85,11 +91,13 @@ internal static class GatewaySetup
     {
         var visits = app.Services.GetRequiredService<Visits>();
         app.Services.GetRequiredService<RouteTable>().InUse = machine => visits.Of(machine) is { Open: > 0 };
+        app.Services.GetRequiredService<MachineWaker>().Woken = visits.Begin;
         var signIns = app.Services.GetRequiredService<SignIns>();
         app.Services.GetRequiredService<ChangeFeed>().Missed += signIns.Unverify;
         var ahead = app.Services.GetRequiredService<WakesAhead>();
         app.Services.GetRequiredService<IdentityEvents>().SignedIn = ahead.Wake;
 
+        WorkspaceEvents.Map(app);
         var trail = app.Services.GetRequiredService<Trail>();
         app.Services.GetRequiredService<MachineWaker>().Ended = trail.Woken;
         app.Services.GetRequiredService<IdleSweeper>().Decided = trail.Decided;
@@ -101,7 +109,7 @@ internal static class GatewaySetup
     private static async Task LookAgainAsync(IVisitMap visits, MachineId machine, DateTimeOffset now, CancellationToken cancellationToken)
     {
         // Reports only ever move the moment forward.
-        await visits.ForgetDueAsync(machine, cancellationToken);
+        await visits.ForgetDueAsync(machine, DateTimeOffset.MaxValue, cancellationToken);
         await visits.ReportAsync([new IdleReport(machine, now, DateTimeOffset.UnixEpoch)], cancellationToken);
     }
 
@@ -110,6 +118,8 @@ internal static class GatewaySetup
         feed.SessionChanged += (_, _) => changed();
         feed.MachineChanged += (_, _) => changed();
     }
+
+    private static IdentityKeys KeysOf(MapKeys map) => new(map.Prefix, map.Sequence, map.Changes);
 }
 
 /// <summary>Closes a machine's sockets for idling: 1001, going away.</summary>
@@ -125,12 +135,30 @@ internal sealed class MachineSockets(OpenSockets sockets) : ISocketsOfMachine
 /// Wakes a machine before anybody asks for it: at sign-in, so that it boots while the browser is on its way back, and for an operator. A visit is open
 /// meanwhile, so that idling knows of the machine from its first moment.
 /// </summary>
-internal sealed class WakesAhead(RouteTable routes, MachineWaker waker, Visits visits, IOptions<WakingOptions> options, IHostApplicationLifetime lifetime)
+internal sealed class WakesAhead(RouteTable routes, WorkspaceProvisioner provisioner, MachineWaker waker, Visits visits, IOptions<WakingOptions> options, IHostApplicationLifetime lifetime)
 {
     /// <summary>Returns at once; a user without a machine gets theirs at the first request.</summary>
     public void Wake(UserId user) => _ = WakeAsync(user);
 
     public void Wake(Session session, WakeCause cause) => _ = WakeAsync(session, cause);
+
+    /// <summary>The user's workspace is being made, and whoever asked for it is not held any longer: it is woken all the same when it is there.</summary>
+    public void WakeOnceMade(UserId user) => _ = WakeOnceMadeAsync(user);
+
+    private async Task WakeOnceMadeAsync(UserId user)
+    {
+        try
+        {
+            if (await provisioner.EnsureAssignedAsync(user, options.Value.WakeLimit, lifetime.ApplicationStopping) is ProvisionOutcome.Assigned { Session: var session })
+            {
+                await WakeAsync(session, WakeCause.Navigation);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The gateway is leaving.
+        }
+    }
 
     private async Task WakeAsync(UserId user)
     {

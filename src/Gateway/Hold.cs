@@ -4,19 +4,18 @@ using Gateway.Waking;
 namespace Gateway;
 
 /// <summary>How long one request may still be held, and what it tells its client about having been held.</summary>
-internal sealed class Hold
+internal sealed class Hold(HttpRequest request, WakingOptions options, TimeProvider time)
 {
-    private readonly long _started;
-    private readonly TimeSpan _limit;
-    private readonly TimeProvider _time;
+    private readonly long _started = time.GetTimestamp();
+    private TimeSpan? _limit;
 
-    public Hold(HttpRequest request, TimeSpan limit, TimeProvider time)
-    {
-        (_time, _started) = (time, time.GetTimestamp());
-        _limit = Preferred(request) is { } preferred && preferred < limit ? preferred : limit;
-    }
+    /// <summary>Somebody looks at an empty tab: held for a short while only, and then shown what happens. A program is held to the end.</summary>
+    public bool IsOfPerson => HttpMethods.IsGet(request.Method) && request.GetClientKind() is ClientKind.Navigation;
 
-    public TimeSpan Left => _limit - _time.GetElapsedTime(_started) is { Ticks: > 0 } left ? left : TimeSpan.Zero;
+    public TimeSpan Left => Limit - Held is { Ticks: > 0 } left ? left : TimeSpan.Zero;
+
+    /// <summary>Worked out when it is first asked for, since a warm request never asks.</summary>
+    private TimeSpan Limit => _limit ??= Shorter(Shorter(options.HoldLimit, IsOfPerson ? options.PageAfter : null), Preferred(request));
 
     /// <summary><c>Server-Timing</c> (W3C): where the time of the hold went, and whether this request began the wake or joined one.</summary>
     public void Report(HttpResponse response, WakeOutcome.Awake awake)
@@ -24,6 +23,7 @@ internal sealed class Hold
         var timing = awake.Timing;
         response.OnStarting(() =>
         {
+            awake.Answered();
             response.Headers.Append("Server-Timing", string.Create(
                 CultureInfo.InvariantCulture,
                 $"hold;dur={Held.TotalMilliseconds:0.0}, map;dur={timing.Map.TotalMilliseconds:0.0}, claim;dur={timing.Claim.TotalMilliseconds:0.0}, start;dur={timing.Start.TotalMilliseconds:0.0}, boot;dur={timing.Boot.TotalMilliseconds:0.0}, probe;dur={timing.Probe.TotalMilliseconds:0.0}, {(awake.Led ? "led" : "joined")}"));
@@ -31,7 +31,9 @@ internal sealed class Hold
         });
     }
 
-    private TimeSpan Held => _time.GetElapsedTime(_started);
+    private TimeSpan Held => time.GetElapsedTime(_started);
+
+    private static TimeSpan Shorter(TimeSpan limit, TimeSpan? other) => other is { } shorter && shorter < limit ? shorter : limit;
 
     /// <summary><c>Prefer: wait=N</c> (RFC 7240, 4.3), in seconds: a program may ask to be held for less.</summary>
     private static TimeSpan? Preferred(HttpRequest request)

@@ -1,24 +1,56 @@
+using Gateway.Identity;
 using Gateway.Waking;
 
 namespace Gateway;
 
 /// <summary>What a request says about its user: whether somebody is there, and whether it is use of the machine.</summary>
-internal readonly record struct Intent(WakeCause Cause, bool IsSocket, bool CountsAsUse)
+internal readonly record struct Intent(WakeCause Cause, WakeRight Right, bool IsSocket)
 {
-    /// <summary>A poll that a page makes by itself neither keeps a machine awake nor counts; a socket counts by the data on it.</summary>
-    public static Intent Of(HttpRequest request)
+    /// <summary>
+    /// What may not wake freely does not keep a machine awake either. A socket that a page opened by itself counts by the data that passes on it
+    /// (<see cref="DataCounts"/>); that it was opened is no use.
+    /// </summary>
+    public bool CountsAsUse => Right is WakeRight.Freely;
+
+    public bool DataCounts => Right is not WakeRight.Never;
+
+    /// <param name="context">Authenticated already, the credentials not yet removed or removed.</param>
+    /// <param name="monitorPaths">What never wakes, with all below.</param>
+    public static Intent Of(HttpContext context, string[] monitorPaths)
     {
-        if (request.IsUpgrade())
+        var request = context.Request;
+        var isSocket = request.IsUpgrade();
+        if (IsMonitored(request.Path, monitorPaths))
         {
-            return new(WakeCause.Socket, IsSocket: true, CountsAsUse: true);
+            return new(WakeCause.Background, WakeRight.Never, isSocket);
         }
 
-        if (request.IsBackground())
+        // A token was put there by somebody's program; a cookie goes with whatever a forgotten tab does.
+        var byToken = context.User.Identity?.AuthenticationType != IdentitySchemes.Cookie;
+        if (isSocket)
         {
-            return new(WakeCause.Background, IsSocket: false, CountsAsUse: false);
+            return new(WakeCause.Socket, byToken ? WakeRight.Freely : WakeRight.WithinBudget, IsSocket: true);
+        }
+
+        if (!byToken && request.IsBackground())
+        {
+            return new(WakeCause.Background, WakeRight.WithinBudget, IsSocket: false);
         }
 
         var cause = request.GetClientKind() is ClientKind.Navigation ? WakeCause.Navigation : WakeCause.Request;
-        return new(cause, IsSocket: false, CountsAsUse: true);
+        return new(cause, WakeRight.Freely, IsSocket: false);
+    }
+
+    private static bool IsMonitored(PathString path, string[] monitorPaths)
+    {
+        foreach (var monitored in monitorPaths)
+        {
+            if (path.StartsWithSegments(monitored, StringComparison.Ordinal))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 }

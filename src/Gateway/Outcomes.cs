@@ -20,6 +20,7 @@ internal static class Outcomes
         WakeRefusal.OutOfMemory => Unavailable("out-of-memory", "Your workspace ran out of memory while it started", refused.Detail, "failed", refused.RetryAfter),
         WakeRefusal.Gone => Unavailable("gone", "Your workspace's machine no longer exists", refused.Detail, "gone", refused.RetryAfter),
         WakeRefusal.Forbidden => Unavailable("not-permitted", "The gateway may not start this workspace", refused.Detail, "failed", refused.RetryAfter),
+        WakeRefusal.Asleep => Unavailable("asleep", "Your workspace sleeps", refused.Detail, "asleep", refused.RetryAfter),
         WakeRefusal.MapUnavailable => MapUnavailable(refused.RetryAfter),
         WakeRefusal.PlatformUnavailable => Unavailable("platform-unavailable", "The platform does not answer", refused.Detail, "asleep", refused.RetryAfter),
         _ => throw new ArgumentOutOfRangeException(nameof(refused), refused.Reason, "A wake refusal without a status."),
@@ -49,6 +50,9 @@ internal static class Outcomes
         _ => new(
             StatusCodes.Status502BadGateway, "broken-answer", "Your workspace broke off", "It closed the connection before it answered. Whether it carried the request out is not known.") { GatewayState = "awake" },
     };
+
+    /// <summary>Only the hold is over; the wake, or the making, goes on.</summary>
+    public static bool IsOnItsWay(Refusal refusal) => refusal.Type is "still-waking" or "still-provisioning";
 
     /// <summary>The target means one thing as written and another when normalised.</summary>
     public static readonly Refusal DisputedPath = new(

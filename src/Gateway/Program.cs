@@ -1,5 +1,6 @@
 using Gateway;
 using Gateway.Identity;
+using Gateway.Identity.Assertions;
 using Gateway.Idling;
 using Gateway.Machines;
 using Gateway.Operations;
@@ -22,6 +23,7 @@ builder.Services.AddReconciling();
 builder.Services.AddIdling();
 builder.Services.AddProxying();
 builder.Services.AddOperations();
+builder.Services.AddLifecycleOperations();
 builder.Services.AddWorkspaceRequests();
 builder.Services.AddReverseProxy().LoadFromConfig(builder.Configuration.GetSection("ReverseProxy"));
 
@@ -36,7 +38,9 @@ app.UsePlainPaths();
 app.UseIdentity();
 
 app.MapIdentity();
+app.MapAssertions();
 app.MapOperations();
+app.MapLifecycle();
 app.MapReverseProxy();
 app.MapWorkspaceRequests();
 

@@ -19,6 +19,9 @@ internal sealed record Refusal(int Status, string Type, string Title, string Det
     /// <summary>Set where trying again helps.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
+    /// <summary>It is on its way and only the hold is over: a person is shown how far, and taken on when it is ready.</summary>
+    public ProgressReport? Progress { get; init; }
+
     /// <summary>Further members of the problem document.</summary>
     public IReadOnlyDictionary<string, string> Extras { get; init; } = new Dictionary<string, string>();
 
@@ -84,9 +87,10 @@ internal static class RefusalResponse
 
     private static Task WritePageAsync(HttpResponse response, Refusal refusal)
     {
-        response.Headers.ContentSecurityPolicy = RefusalPage.ContentSecurityPolicy;
+        response.Headers.ContentSecurityPolicy = refusal.Progress is null ? RefusalPage.ContentSecurityPolicy : WaitingPage.ContentSecurityPolicy;
         response.Headers.XFrameOptions = "DENY";
-        return WriteBodyAsync(response, "text/html; charset=utf-8", Encoding.UTF8.GetBytes(RefusalPage.Render(refusal)));
+        var page = refusal.Progress is { } progress ? WaitingPage.Render(refusal, progress) : RefusalPage.Render(refusal);
+        return WriteBodyAsync(response, "text/html; charset=utf-8", Encoding.UTF8.GetBytes(page));
     }
 
     private static Task WriteBodyAsync(HttpResponse response, string contentType, byte[] body)
@@ -100,7 +104,7 @@ internal static class RefusalResponse
 /// <summary>The page of a refusal: nothing loaded from anywhere, no script, light and dark, readable on a phone.</summary>
 internal static class RefusalPage
 {
-    private const string Style =
+    public const string Style =
         ":root{color-scheme:light dark}body{margin:0;min-height:100vh;display:grid;place-items:center;font:16px/1.5 system-ui,sans-serif;"
         + "background:light-dark(#f6f7f9,#14161a);color:light-dark(#1b1f24,#e6e8eb)}main{max-width:34rem;padding:2rem 1.5rem}"
         + "h1{font-size:1.4rem;margin:0 0 .75rem}p{margin:0 0 1rem}small{opacity:.65}a{color:light-dark(#0b5cad,#7db7ff)}";

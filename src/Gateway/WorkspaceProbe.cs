@@ -9,70 +9,120 @@ namespace Gateway;
 /// Probes a workspace's own health path over the forwarder's connections: the connection of the good answer stays in the pool, and the first held request
 /// goes out on it.
 /// </summary>
-internal sealed class WorkspaceProbe(WorkspaceConnections connections, IOptions<WakingOptions> options, TimeProvider time) : IReadinessProbe
+internal sealed class WorkspaceProbe(WorkspaceConnections connections, WakingMetrics metrics, IOptions<WakingOptions> options, TimeProvider time) : IReadinessProbe
 {
-    /// <summary>Between two answers that are not good yet.</summary>
-    private static readonly TimeSpan BetweenAnswers = TimeSpan.FromMilliseconds(10);
-
-    /// <summary>How long one answer may take. A port that accepts and says nothing is no workspace yet.</summary>
-    private static readonly TimeSpan OneAnswer = TimeSpan.FromSeconds(1);
-
     /// <summary>
-    /// How long one race of connects may take. Short, because the answer's limit can only begin where the race's ends: what is taken and not answered is
-    /// given up after both. The next race follows within a step of its grid.
+    /// How long one race of connects may take. Short, because the patience with the answer can only begin where the race ends. The next race follows
+    /// within a step of its grid.
     /// </summary>
     private static readonly TimeSpan OneRace = TimeSpan.FromSeconds(1);
+
+    /// <summary>The patience with one answer is a multiple of the round trip, and not less than this.</summary>
+    private static readonly TimeSpan LeastPatience = TimeSpan.FromMilliseconds(250);
+
+    private const int RoundTrips = 20;
 
     public async Task<ProbeOutcome> ProbeAsync(ProbeTarget target, TimeSpan limit, Action connected, CancellationToken cancellationToken)
     {
         var authority = connections.Authority(new Destination(target.Machine, target.Boot, target.Address));
-        var uri = new Uri($"http://{authority}{options.Value.HealthPath}");
-        var started = time.GetTimestamp();
+        var begun = time.GetTimestamp();
+        // When it last failed to answer: an attempt is a miss once a later one is answered.
+        var (missed, attempt, good) = (begun, begun, 0);
         var outcome = ProbeOutcome.Silent;
-        var good = 0;
-        while (true)
+        var patience = LeastPatience;
+        while (limit - time.GetElapsedTime(begun) is { Ticks: > 0 } left)
         {
-            var left = limit - time.GetElapsedTime(started);
-            if (left <= TimeSpan.Zero)
+            var answer = await AskAsync(
+                new Uri($"http://{authority}{options.Value.HealthPath}"), upgrade: false, patience, PlanOf(left, Grid, OnConnected), cancellationToken);
+            good = (int?)answer == options.Value.HealthStatus ? good + 1 : 0;
+            if (good >= options.Value.HealthyAnswers && await TakesSocketsAsync(authority, patience, PlanOf(left, Grid, static _ => { }), cancellationToken))
             {
-                return outcome;
+                metrics.ReadinessUnknownFor(time.GetElapsedTime(missed));
+                return ProbeOutcome.Ready;
             }
 
-            var status = await AskAsync(uri, left < OneRace ? left : OneRace, cancellationToken);
-            if (status is { } answered)
+            if (good == 0)
             {
-                if (outcome is ProbeOutcome.Silent)
-                {
-                    outcome = ProbeOutcome.Unhealthy;
-                    connected();
-                }
-
-                good = (int)answered == options.Value.HealthStatus ? good + 1 : 0;
-                if (good >= options.Value.HealthyAnswers)
-                {
-                    return ProbeOutcome.Ready;
-                }
-            }
-            else
-            {
-                good = 0;
+                missed = time.GetTimestamp();
             }
 
-            await Task.Delay(BetweenAnswers, time, cancellationToken);
+            if (answer is null && outcome is ProbeOutcome.Unhealthy)
+            {
+                // A port that accepts and says nothing is given up for another connection; but a slow answer is an answer.
+                patience *= 2;
+            }
+
+            await Task.Delay(target.Pace.Grid(time), time, cancellationToken);
+        }
+
+        return outcome;
+
+        TimeSpan Grid()
+        {
+            (missed, attempt) = (attempt, time.GetTimestamp());
+            return target.Pace.Grid(time);
+        }
+
+        void OnConnected(TimeSpan roundTrip)
+        {
+            patience = roundTrip * RoundTrips > patience ? roundTrip * RoundTrips : patience;
+            if (outcome is ProbeOutcome.Silent)
+            {
+                outcome = ProbeOutcome.Unhealthy;
+                connected();
+            }
+        }
+    }
+
+    private static ConnectPlan PlanOf(TimeSpan left, Func<TimeSpan> grid, Action<TimeSpan> connected) => new(left < OneRace ? left : OneRace, grid, connected);
+
+    /// <summary>Where a socket path is set, a workspace is usable only once it takes a terminal.</summary>
+    private async Task<bool> TakesSocketsAsync(string authority, TimeSpan patience, ConnectPlan plan, CancellationToken cancellationToken) =>
+        options.Value.SocketPath.Length == 0
+        || await AskAsync(new Uri($"http://{authority}{options.Value.SocketPath}"), upgrade: true, patience, plan, cancellationToken) is HttpStatusCode.SwitchingProtocols;
+
+    private static void Limit(CancellationTokenSource bound, TimeSpan patience)
+    {
+        try
+        {
+            bound.CancelAfter(patience);
+        }
+        catch (ObjectDisposedException)
+        {
+            // The handler goes on connecting for a request that was given up.
         }
     }
 
     /// <summary>Null: no answer came.</summary>
-    private async Task<HttpStatusCode?> AskAsync(Uri uri, TimeSpan race, CancellationToken cancellationToken)
+    private async Task<HttpStatusCode?> AskAsync(Uri uri, bool upgrade, TimeSpan patience, ConnectPlan plan, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, uri) { Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
-        request.Options.Set(WorkspaceConnections.ConnectUntil, race);
-        using var bound = new CancellationTokenSource(race + OneAnswer, time);
+        if (upgrade)
+        {
+            request.Headers.TryAddWithoutValidation("Connection", "Upgrade");
+            request.Headers.TryAddWithoutValidation("Upgrade", "websocket");
+            request.Headers.TryAddWithoutValidation("Sec-WebSocket-Version", "13");
+            request.Headers.TryAddWithoutValidation("Sec-WebSocket-Key", Convert.ToBase64String(Guid.NewGuid().ToByteArray()));
+        }
+
+        using var bound = new CancellationTokenSource(plan.Limit + patience, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(bound.Token, cancellationToken);
+        request.Options.Set(WorkspaceConnections.Plan, plan with
+        {
+            Connected = roundTrip =>
+            {
+                plan.Connected(roundTrip);
+                Limit(bound, patience);
+            },
+        });
         try
         {
             using var response = await connections.Invoker.SendAsync(request, either.Token);
-            await response.Content.CopyToAsync(Stream.Null, either.Token);
+            if (response.StatusCode is not HttpStatusCode.SwitchingProtocols)
+            {
+                await response.Content.CopyToAsync(Stream.Null, either.Token);
+            }
+
             return response.StatusCode;
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException

@@ -1,4 +1,5 @@
 using Gateway.Identity;
+using Gateway.Identity.Assertions;
 using Gateway.Idling;
 using Gateway.Operations;
 using Gateway.Provisioning;
@@ -18,7 +19,11 @@ internal sealed class WorkspaceRequest(
     WorkspaceProvisioner provisioner,
     Visits visits,
     MachineWaker waker,
+    BackgroundWakes background,
+    WorkspaceAssertions assertions,
     WorkspaceForwarder forwarder,
+    WorkspaceProgress progress,
+    WakesAhead ahead,
     Shutdown shutdown,
     Trail trail,
     IOptions<WakingOptions> options,
@@ -31,7 +36,7 @@ internal sealed class WorkspaceRequest(
     {
         if (await AnswerAsync(context) is { } refusal && !context.RequestAborted.IsCancellationRequested)
         {
-            await RefusalResponse.WriteAsync(context, refusal);
+            await RefusalResponse.WriteAsync(context, Outcomes.IsOnItsWay(refusal) ? refusal with { Progress = await progress.ReadAsync(context.User.GetUserId(), context.RequestAborted) } : refusal);
         }
     }
 
@@ -45,7 +50,7 @@ internal sealed class WorkspaceRequest(
         try
         {
             // Where
-            var hold = new Hold(context.Request, options.Value.HoldLimit, time);
+            var hold = new Hold(context.Request, options.Value, time);
             var lookup = await routes.FindAsync(user, context.RequestAborted);
             return lookup switch
             {
@@ -62,28 +67,44 @@ internal sealed class WorkspaceRequest(
     }
 
     /// <summary>A user without a workspace gets one, and then their answer from it.</summary>
-    private async Task<Refusal?> ProvisionAsync(HttpContext context, UserId user, Hold hold) =>
-        await provisioner.EnsureAssignedAsync(user, hold.Left, context.RequestAborted) switch
+    private async Task<Refusal?> ProvisionAsync(HttpContext context, UserId user, Hold hold)
+    {
+        switch (await provisioner.EnsureAssignedAsync(user, hold.Left, context.RequestAborted))
         {
-            ProvisionOutcome.Assigned { Session: { Machine: { } machine } session } => await VisitAsync(context, user, session, machine, routes.Believed(machine), hold),
-            ProvisionOutcome.Refused refused => Outcomes.Of(refused),
-            _ => throw new InvalidOperationException("A session was assigned without a machine."),
-        };
+            case ProvisionOutcome.Assigned { Session: { Machine: { } machine } session }:
+                return await VisitAsync(context, user, session, machine, routes.Believed(machine), hold);
+            case ProvisionOutcome.Refused refused:
+                if (refused.Reason is ProvisionRefusal.HoldLimit)
+                {
+                    ahead.WakeOnceMade(user);
+                }
+
+                return Outcomes.Of(refused);
+            default:
+                throw new InvalidOperationException("A session was assigned without a machine.");
+        }
+    }
 
     private async Task<Refusal?> VisitAsync(HttpContext context, UserId user, Session session, MachineId machine, MachineRecord? record, Hold hold)
     {
         // Opened before the wake, so that no idle stop takes the machine from under this request; closed when all of it has ended.
-        var intent = Intent.Of(context.Request);
-        using var visit = visits.Open(machine, intent.IsSocket, intent.CountsAsUse);
+        var intent = Intent.Of(context, options.Value.MonitorPaths);
+        using var visit = visits.Open(machine, intent.IsSocket, intent.CountsAsUse, intent.DataCounts);
         trail.Used(machine, intent.Cause);
-        var wake = new WakeRequest(session.App, machine, user, intent.Cause);
         var doubted = default(long?);
+        var held = default(WakeOutcome.Awake);
 
         for (var forwards = 1; forwards <= MostForwards; forwards++)
         {
             // Awake?
             if (visit.GateIsClosed || doubted is not null || record is not { State: MachineRecordState.Awake, Address: not null })
             {
+                var asked = new WakeRequest(session.App, machine, user, intent.Cause);
+                if (await background.PermitAsync(asked, intent.Right, record, context.RequestAborted) is not { } wake)
+                {
+                    return Outcomes.Of(background.Refused(user));
+                }
+
                 var outcome = doubted is { } boot
                     ? await waker.DoubtAsync(wake, boot, hold.Left, context.RequestAborted)
                     : await waker.EnsureAwakeAsync(wake, hold.Left, context.RequestAborted);
@@ -97,17 +118,22 @@ internal sealed class WorkspaceRequest(
                     return Outcomes.Of(refused);
                 }
 
-                var awake = (WakeOutcome.Awake)outcome;
+                held = (WakeOutcome.Awake)outcome;
                 visit.OpenGate();
-                hold.Report(context.Response, awake);
-                record = new MachineRecord { Machine = machine, App = session.App, State = MachineRecordState.Awake, Address = awake.Address, Boot = awake.Boot };
+                background.Unused(wake, held);
+                hold.Report(context.Response, held);
+                record = new MachineRecord { Machine = machine, App = session.App, State = MachineRecordState.Awake, Address = held.Address, Boot = held.Boot, Charge = routes.Believed(machine)?.Charge };
             }
 
             // Forward
+            background.Settle(record, intent.Right is WakeRight.Freely);
+            context.Request.Headers[WorkspaceAssertions.Header] = await assertions.OfAsync(user, machine, context.RequestAborted);
             var destination = new Destination(machine, record.Boot, record.Address);
             var forwarded = await forwarder.ForwardAsync(context, destination, user, visit.Traffic, shutdown.Token);
+            held?.Answered();
             if (forwarded is not ForwardOutcome.NeverReached)
             {
+                background.Settle(record, intent.IsSocket && visit.Traffic.ClientSpoke);
                 return context.Response.HasStarted ? null : Outcomes.Of(forwarded);
             }
 

@@ -15,6 +15,8 @@ internal sealed partial class ChildProcess : IAsyncDisposable
 
     private ChildProcess(Process process) => _process = process;
 
+    public int Id => _process.Id;
+
     /// <summary>Its exit code, once it has ended.</summary>
     public Task<int> Exited => _exited.Task;
 

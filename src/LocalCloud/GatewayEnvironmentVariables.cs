@@ -20,6 +20,8 @@ internal static class GatewayEnvironmentVariables
         ["Machines__ApiUrl"] = $"http://127.0.0.1:{options.MachinesPort}",
         ["REDIS_URL"] = options.RedisUrl ?? $"redis://127.0.0.1:{options.RedisPort}",
         ["Workspaces__NameKey"] = nameKey,
+        // Machines of this cloud answer the gateway alone, as they should everywhere.
+        ["Workspaces__Env__GATEWAY_JWKS_URL"] = $"http://localhost:{options.PublicPort}/.gateway/jwks.json",
         ["Proxying__Listen"] = $"http://localhost:{options.PublicPort}",
         ["Proxying__ListenHttp2"] = $"http://localhost:{options.Http2Port}",
         ["Proxying__ShutdownGrace"] = "00:00:01",

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using System.Net;
 using System.Security.Cryptography;
 using System.Text.Json.Nodes;
@@ -13,6 +14,12 @@ namespace MachinesSimulator;
 internal sealed class EchoWorkspace : IAsyncDisposable
 {
     public const string Image = "simulator/echo";
+
+    /// <summary>When the machine could first be connected to, as a timestamp of the simulator's clock: what a waking gateway is measured against.</summary>
+    public const string ReadyHeader = "Workspace-Ready-At";
+
+    /// <summary>A tag makes another image of it that behaves the same.</summary>
+    public static bool Runs(string image) => image == Image || image.StartsWith(Image + ":", StringComparison.Ordinal);
 
     private readonly ConcurrentDictionary<int, SimulatedMachine> _machines = new();
     private readonly WebApplication _app;
@@ -86,6 +93,7 @@ internal sealed class EchoWorkspace : IAsyncDisposable
             return;
         }
 
+        context.Response.Headers[ReadyHeader] = machine.OpenSince.ToString(CultureInfo.InvariantCulture);
         var (hash, length) = await ReadBodyAsync(context);
         var headers = new JsonObject();
         foreach (var (name, value) in context.Request.Headers)

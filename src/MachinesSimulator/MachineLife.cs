@@ -137,7 +137,7 @@ internal sealed class MachineLife(SimulatorOptions options, EchoWorkspace echo, 
     private async Task BootAsync(SimulatedMachine machine, int life) => await Run(machine, life, async () =>
     {
         await Delay(options.Delays.Start);
-        if (machine.Image == EchoWorkspace.Image)
+        if (EchoWorkspace.Runs(machine.Image))
         {
             Reach(machine, life, "started", "start", FrontMode.Silent);
             await Delay(machine.BootDelay ?? options.Delays.EchoBoot);
@@ -258,6 +258,11 @@ internal sealed class MachineLife(SimulatorOptions options, EchoWorkspace echo, 
             if (state == "stopped")
             {
                 machine.ActiveUntil = Now + options.Delays.StillActive;
+            }
+
+            if (mode is FrontMode.Open)
+            {
+                machine.OpenSince = options.Time.GetTimestamp();
             }
 
             Show(machine, mode, target);

@@ -33,6 +33,9 @@ internal sealed class SimulatedMachine : IDisposable
     public FrontMode? Forced { get; set; }
     public WorkspaceProcess? Process { get; set; }
 
+    /// <summary>When it last began to take connections, by the time provider's own count; the image inside the simulator tells it with each answer.</summary>
+    public long OpenSince { get; set; }
+
     /// <summary>Counts lives; work of an earlier one finds that it is over.</summary>
     public int Life { get; set; }
 

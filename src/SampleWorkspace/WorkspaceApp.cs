@@ -1,4 +1,5 @@
 using Microsoft.Extensions.FileProviders;
+using SampleWorkspace.Access;
 using SampleWorkspace.Api;
 using SampleWorkspace.Terminal;
 
@@ -29,6 +30,7 @@ internal static class WorkspaceApp
 
         var app = builder.Build();
         app.Services.GetRequiredService<Readiness>();
+        app.UseOnlyThroughTheGateway(settings, time);
         var pages = new PhysicalFileProvider(Path.Combine(AppContext.BaseDirectory, "wwwroot"));
         app.UseDefaultFiles(new DefaultFilesOptions { FileProvider = pages });
         app.UseStaticFiles(new StaticFileOptions { FileProvider = pages });

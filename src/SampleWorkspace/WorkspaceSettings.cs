@@ -13,6 +13,12 @@ internal sealed record WorkspaceSettings
 
     public TimeSpan BootDelay { get; init; }
 
+    /// <summary>Where the gateway publishes its keys. Null: whoever reaches the port is let in.</summary>
+    public Uri? GatewayKeys { get; init; }
+
+    /// <summary>This machine's id, which an assertion for it names.</summary>
+    public string Machine { get; init; } = "";
+
     /// <summary>What <c>/api/env</c> shows: the documented variables and nothing else, because the rest may hold secrets.</summary>
     public IReadOnlyDictionary<string, string> Documented { get; init; } = new Dictionary<string, string>();
 
@@ -35,6 +41,8 @@ internal sealed record WorkspaceSettings
                 : new IPEndPoint(IPAddress.IPv6Any, Number(variable("PORT"), 10000)),
             Folder = Directory.CreateDirectory(folder).FullName,
             BootDelay = TimeSpan.FromMilliseconds(Number(variable("SAMPLE_BOOT_DELAY_MS"), 0)),
+            GatewayKeys = variable("GATEWAY_JWKS_URL") is { Length: > 0 } url ? new Uri(url) : null,
+            Machine = variable("FLY_MACHINE_ID") ?? "",
             Documented = DocumentedNames.Where(name => variable(name) is not null).ToDictionary(name => name, name => variable(name)!),
         };
     }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Gateway.Identity;
+using Gateway.Identity.Assertions;
 using Gateway.Idling;
 using Gateway.Machines;
 using Gateway.Operations;
@@ -24,6 +25,7 @@ public sealed class ConfigurationTests
         var written = new ConfigurationBuilder().AddJsonFile(Path.Combine(Root, "appsettings.json")).Build();
 
         AssertSame(new IdentityOptions(), written, IdentityOptions.Section);
+        AssertSame(new AssertionOptions(), written, AssertionOptions.Section);
         AssertSame(new SessionsOptions(), written, SessionsOptions.Section);
         AssertSame(new MachinesOptions(), written, MachinesOptions.Section);
         AssertSame(new WakingOptions(), written, WakingOptions.Section);

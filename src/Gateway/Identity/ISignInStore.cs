@@ -6,12 +6,16 @@ namespace Gateway.Identity;
 /// </summary>
 internal interface ISignInStore
 {
-    /// <summary>Written whole, for this long. <paramref name="user"/>: whose it is, so that all of theirs can be found.</summary>
-    Task WriteAsync(string handle, UserId user, byte[] signIn, TimeSpan lifetime);
+    /// <summary>A new one, written whole, for this long. <paramref name="id"/>: see <see cref="CredentialId"/>.</summary>
+    Task WriteAsync(string id, UserId user, byte[] signIn, TimeSpan lifetime);
 
-    Task<byte[]?> ReadAsync(string handle);
+    /// <summary>Written anew if it is still there. False: it has ended meanwhile.</summary>
+    Task<bool> RewriteAsync(string id, byte[] signIn, TimeSpan lifetime);
 
-    Task RemoveAsync(string handle);
+    Task<byte[]?> ReadAsync(string id);
+
+    /// <summary>Gone, and every replica is told.</summary>
+    Task RemoveAsync(string id);
 
     /// <summary>Whether the store answers at all; never throws.</summary>
     Task<bool> IsReachableAsync();

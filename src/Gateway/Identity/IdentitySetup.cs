@@ -15,8 +15,6 @@ namespace Gateway.Identity;
 /// <summary>How the room is added to the host and its endpoints mapped.</summary>
 internal static class IdentitySetup
 {
-    private const string ProtectionKeys = "{gateway}:protection-keys";
-
     /// <summary>Needs <see cref="AddSignInsInRedis"/> beside it.</summary>
     public static IServiceCollection AddIdentity(this IServiceCollection services)
     {
@@ -42,11 +40,12 @@ internal static class IdentitySetup
     /// Sign-ins, and the keys that protect their cookies, in Redis: cookies survive deploys and hold on every replica. The database is asked for at
     /// each use and may throw a <see cref="RedisException"/> when it is away; it must not block.
     /// </summary>
-    public static IServiceCollection AddSignInsInRedis(this IServiceCollection services, Func<IServiceProvider, IDatabase> database)
+    public static IServiceCollection AddSignInsInRedis(this IServiceCollection services, Func<IServiceProvider, IDatabase> database, Func<IServiceProvider, IdentityKeys> keys)
     {
-        services.AddSingleton<ISignInStore>(provider => new RedisSignInStore(() => database(provider), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton(provider => new IdentityCalls(() => database(provider), keys(provider), provider.GetRequiredService<TimeProvider>()));
+        services.AddSingleton<ISignInStore, RedisSignInStore>();
         services.AddSingleton<IConfigureOptions<KeyManagementOptions>>(provider => new ConfigureOptions<KeyManagementOptions>(
-            options => options.XmlRepository = new RedisXmlRepository(() => database(provider), ProtectionKeys)));
+            options => options.XmlRepository = new RedisXmlRepository(() => database(provider), keys(provider).ProtectionKeys)));
         return services;
     }
 

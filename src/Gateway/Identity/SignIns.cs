@@ -1,6 +1,6 @@
 using System.Buffers.Text;
-using System.Collections.Concurrent;
 using System.Globalization;
+using System.Security.Claims;
 using System.Security.Cryptography;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
@@ -11,36 +11,64 @@ namespace Gateway.Identity;
 /// <summary>
 /// The sign-ins behind the cookie's handle: in the store for all replicas, and those verified lately in memory, so that a warm request asks nobody.
 /// </summary>
-internal sealed partial class SignIns(ISignInStore store, TimeProvider time, IOptions<IdentityOptions> options, ILogger<SignIns> logger) : ITicketStore
+internal sealed partial class SignIns : ITicketStore
 {
     private const string EndsAtItem = "gateway.ends-at";
-    private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(2);
 
-    private readonly ConcurrentDictionary<string, Belief> _believed = new(StringComparer.Ordinal);
-    private readonly IdentityOptions _options = options.Value;
-    private int _evicting;
+    private readonly ISignInStore _store;
+    private readonly TimeProvider _time;
+    private readonly IdentityOptions _options;
+    private readonly ILogger<SignIns> _logger;
+    private readonly Beliefs<AuthenticationTicket> _believed;
+
+    public SignIns(ISignInStore store, TimeProvider time, IOptions<IdentityOptions> options, ILogger<SignIns> logger)
+    {
+        (_store, _time, _options, _logger) = (store, time, options.Value, logger);
+        _believed = new(time, _options, ReadAsync, ticket => ticket.Properties.ExpiresUtc <= time.GetUtcNow());
+    }
 
     public int Believed => _believed.Count;
 
     public async Task<string> StoreAsync(AuthenticationTicket ticket)
     {
         var handle = Base64Url.EncodeToString(RandomNumberGenerator.GetBytes(32));
-        var endsAt = time.GetUtcNow() + _options.AbsoluteLifetime;
+        var id = CredentialId.Of(handle);
+        var endsAt = _time.GetUtcNow() + _options.AbsoluteLifetime;
         ticket.Properties.Items[EndsAtItem] = endsAt.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
-        await WriteAsync(handle, ticket);
+        ((ClaimsIdentity)ticket.Principal.Identity!).AddClaim(new Claim(UserClaims.Credential, id));
+        if (LifetimeOf(ticket) is { } lifetime && ticket.Principal.TryGetUserId(out var user))
+        {
+            await _store.WriteAsync(id, user, TicketSerializer.Default.Serialize(ticket), lifetime);
+            _believed.Set(id, ticket);
+        }
+
         return handle;
     }
 
     /// <summary>Called while an answer is on its way to the client, so an unreachable store must not spoil it: the sign-in then keeps its old end.</summary>
     public async Task RenewAsync(string key, AuthenticationTicket ticket)
     {
+        if (LifetimeOf(ticket) is not { } lifetime)
+        {
+            return;
+        }
+
+        var id = CredentialId.Of(key);
         try
         {
-            await WriteAsync(key, ticket);
+            // Only what is still there: a sign-out on another replica must not be undone by the last request it crossed.
+            if (await _store.RewriteAsync(id, TicketSerializer.Default.Serialize(ticket), lifetime))
+            {
+                _believed.Set(id, ticket);
+            }
+            else
+            {
+                _believed.End(id);
+            }
         }
         catch (SignInStoreUnavailableException)
         {
-            Log.SignInNotRenewed(logger);
+            Log.SignInNotRenewed(_logger);
         }
     }
 
@@ -49,132 +77,52 @@ internal sealed partial class SignIns(ISignInStore store, TimeProvider time, IOp
     public Task<AuthenticationTicket?> RetrieveAsync(string key, HttpContext httpContext, CancellationToken cancellationToken) =>
         RetrieveAsync(key, httpContext).AsTask();
 
-    public async Task RemoveAsync(string key)
-    {
-        // Remembered as gone before the store is told: a read that is under way here must not bring it back.
-        _believed[key] = new Belief(null, time.GetTimestamp());
-        await store.RemoveAsync(key);
-    }
+    public Task RemoveAsync(string key) => EndAsync(CredentialId.Of(key));
 
     public Task RemoveAsync(string key, HttpContext httpContext, CancellationToken cancellationToken) => RemoveAsync(key);
 
-    /// <summary>Makes the next use of every sign-in ask the store.</summary>
-    public void Unverify()
+    /// <summary>Ends the sign-in on every replica.</summary>
+    public async Task EndAsync(string id)
     {
-        foreach (var belief in _believed.Values)
-        {
-            belief.Doubt();
-        }
+        // Remembered as gone before the store is told: a read that is under way here must not bring it back.
+        _believed.End(id);
+        await _store.RemoveAsync(id);
     }
+
+    /// <summary>Another replica ended it.</summary>
+    public void HasEnded(string id) => _believed.End(id);
+
+    /// <summary>The sign-in as it stands; null and known: there is none.</summary>
+    public ValueTask<(AuthenticationTicket? Value, bool Known)> FindAsync(string id) => _believed.FindAsync(id);
+
+    /// <summary>Makes the next use of every sign-in ask the store.</summary>
+    public void Unverify() => _believed.Doubt();
 
     /// <summary>Past its absolute end, whatever use was made of it.</summary>
     public bool HasEnded(AuthenticationProperties properties) =>
         !properties.Items.TryGetValue(EndsAtItem, out var text)
         || !long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
-        || time.GetUtcNow() >= DateTimeOffset.FromUnixTimeSeconds(seconds);
+        || _time.GetUtcNow() >= DateTimeOffset.FromUnixTimeSeconds(seconds);
 
     private async ValueTask<AuthenticationTicket?> RetrieveAsync(string handle, HttpContext? onUnknown)
     {
-        _believed.TryGetValue(handle, out var belief);
-        if (belief is { Doubted: false } && Age(belief) < _options.BelieveFor && !IsPastExpiry(belief.Ticket))
+        var (ticket, known) = await _believed.FindAsync(CredentialId.Of(handle));
+        if (!known)
         {
-            return belief.Ticket;
+            onUnknown?.Features.Set(CredentialUnknown.SignIn);
         }
 
-        if (belief is not null && belief.AskedAt != 0 && time.GetElapsedTime(belief.AskedAt) < AskAgainAfter)
-        {
-            return BelieveWithoutStore(belief, onUnknown);
-        }
-
-        try
-        {
-            return Learn(handle, belief, await store.ReadAsync(handle));
-        }
-        catch (SignInStoreUnavailableException)
-        {
-            belief?.AskedInVain(time.GetTimestamp());
-            return BelieveWithoutStore(belief, onUnknown);
-        }
+        return ticket;
     }
 
-    private AuthenticationTicket? BelieveWithoutStore(Belief? belief, HttpContext? onUnknown)
+    private async Task<AuthenticationTicket?> ReadAsync(string id) =>
+        await _store.ReadAsync(id) is { } stored ? TicketSerializer.Default.Deserialize(stored) : null;
+
+    private TimeSpan? LifetimeOf(AuthenticationTicket ticket)
     {
-        if (belief is not null && Age(belief) <= _options.TrustWithoutRedis)
-        {
-            return belief.Ticket;
-        }
-
-        onUnknown?.Features.Set(CredentialUnknown.SignIn);
-        return null;
-    }
-
-    // Replaces only what was there before the read: a sign-out meanwhile wins.
-    private AuthenticationTicket? Learn(string handle, Belief? before, byte[]? stored)
-    {
-        var ticket = stored is null ? null : TicketSerializer.Default.Deserialize(stored);
-        if (ticket is null)
-        {
-            _believed.TryRemove(handle, out _);
-            return null;
-        }
-
-        var next = new Belief(ticket, time.GetTimestamp());
-        var learnt = before is null ? _believed.TryAdd(handle, next) : _believed.TryUpdate(handle, next, before);
-        EvictIfFull();
-        return learnt || !_believed.TryGetValue(handle, out var other) ? ticket : other.Ticket;
-    }
-
-    private async Task WriteAsync(string handle, AuthenticationTicket ticket)
-    {
-        var lifetime = (ticket.Properties.ExpiresUtc ?? time.GetUtcNow() + _options.CookieLifetime) - time.GetUtcNow();
-        if (lifetime <= TimeSpan.Zero || !ticket.Principal.TryGetUserId(out var user))
-        {
-            return;
-        }
-
-        await store.WriteAsync(handle, user, TicketSerializer.Default.Serialize(ticket), lifetime);
-        _believed[handle] = new Belief(ticket, time.GetTimestamp());
-        EvictIfFull();
-    }
-
-    private void EvictIfFull()
-    {
-        if (_believed.Count <= _options.MaximumBelieved || Interlocked.Exchange(ref _evicting, 1) == 1)
-        {
-            return;
-        }
-
-        // A tenth at a time, the longest unverified first: a sort per entry would be the attack.
-        foreach (var (handle, _) in _believed.OrderBy(pair => pair.Value.ReadAt).Take((_options.MaximumBelieved / 10) + 1))
-        {
-            _believed.TryRemove(handle, out _);
-        }
-
-        Volatile.Write(ref _evicting, 0);
-    }
-
-    private TimeSpan Age(Belief belief) => time.GetElapsedTime(belief.ReadAt);
-
-    private bool IsPastExpiry(AuthenticationTicket? ticket) => ticket?.Properties.ExpiresUtc <= time.GetUtcNow();
-
-    /// <summary>What the store said, and when. Without a ticket: signed out here.</summary>
-    private sealed class Belief(AuthenticationTicket? ticket, long readAt)
-    {
-        private long _askedAt;
-        private volatile bool _doubted;
-
-        public AuthenticationTicket? Ticket { get; } = ticket;
-
-        public long ReadAt { get; } = readAt;
-
-        /// <summary>When the store was last asked without an answer; 0: never.</summary>
-        public long AskedAt => Volatile.Read(ref _askedAt);
-
-        public bool Doubted => _doubted;
-
-        public void Doubt() => _doubted = true;
-
-        public void AskedInVain(long now) => Volatile.Write(ref _askedAt, now);
+        var now = _time.GetUtcNow();
+        var lifetime = (ticket.Properties.ExpiresUtc ?? now + _options.CookieLifetime) - now;
+        return lifetime > TimeSpan.Zero ? lifetime : null;
     }
 
     private static partial class Log

@@ -16,6 +16,9 @@ internal static class UserClaims
     public const string Role = "gateway.role";
     public const string Expires = "gateway.expires";
 
+    /// <summary>The <see cref="CredentialId"/> that the user came with; a provider's token has none.</summary>
+    public const string Credential = "gateway.credential";
+
     private const int MaximumUserLength = 255;
     private const int MaximumPerKind = 200;
 

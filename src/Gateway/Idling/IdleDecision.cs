@@ -11,7 +11,7 @@ internal static class IdleDecision
     {
         var idle = visits.LastActivity + options.IdleAfter;
         var reportedAgainBy = now + (options.ReportEvery * 3);
-        if (visits.Requests > 0)
+        if (visits.Requests > visits.Polls)
         {
             return Later(idle, reportedAgainBy);
         }
@@ -21,7 +21,7 @@ internal static class IdleDecision
             return idle;
         }
 
-        var attached = visits.LastActivity + options.AttachedFor;
+        var attached = visits.AttachedSince + options.AttachedFor;
         return Later(idle, attached < reportedAgainBy ? attached : reportedAgainBy);
     }
 
@@ -29,7 +29,7 @@ internal static class IdleDecision
     /// Whether the visits of a machine whose gate is closed stand against its stop: any request does, and a socket does within its attached time.
     /// </summary>
     public static bool Objects(MachineVisits visits, DateTimeOffset now, IdlingOptions options) =>
-        visits.Requests > 0 || (visits.Sockets > 0 && visits.LastActivity + options.AttachedFor > now);
+        visits.Requests > 0 || (visits.Sockets > 0 && visits.AttachedSince + options.AttachedFor > now);
 
     private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset other) => one > other ? one : other;
 }

@@ -18,9 +18,6 @@ internal sealed partial class IdleSweeper(
 
     private const int StopsAtOnce = 8;
 
-    private string? _generation;
-    private DateTimeOffset _generationSeen;
-
     /// <summary>Told what each attempt to put a machine to sleep came to. Set once, at start.</summary>
     public Action<MachineId, IdleStopOutcome> Decided { get; set; } = static (_, _) => { };
 
@@ -76,19 +73,14 @@ internal sealed partial class IdleSweeper(
         }
     }
 
-    /// <summary>A new map knows of no visits yet: nothing is stopped until every replica had the time to report, which is one lease.</summary>
+    /// <summary>
+    /// A new map does not know whose word still counts: a replica that cannot reach it may have terminals open, and has no one to ask for its consent.
+    /// Nothing is stopped until the lease of every replica that the lost map knew is over, or it has told the new one that it lives.
+    /// </summary>
     private async Task<bool> MapIsSettledAsync(CancellationToken cancellationToken)
     {
         var generation = await map.ReadGenerationAsync(cancellationToken);
-        var now = time.GetUtcNow();
-        if (generation.Id != _generation)
-        {
-            // The first generation this process sees is no news: it may be old, and then the replicas have long reported.
-            _generationSeen = _generation is null && generation.Listed ? now - options.Value.ReportEvery : now;
-            _generation = generation.Id;
-        }
-
-        return generation.Listed && now - _generationSeen >= options.Value.ReportEvery * 2;
+        return generation.Listed && time.GetUtcNow() - generation.Since >= options.Value.ReplicaLease;
     }
 
     private static partial class Log

@@ -36,6 +36,15 @@ internal sealed class IdlingOptions
 
     /// <summary>At most this many machines are put to sleep in one sweep.</summary>
     public int StopsPerSweep { get; set; } = 50;
+
+    /// <summary>How long after the question a consent is acted on.</summary>
+    internal TimeSpan ConsentHolds => ConsentGrace * 2;
+
+    /// <summary>How long after the question the platform may still be asked for the stop.</summary>
+    internal TimeSpan StopAskedWithin => ConsentHolds + TimeSpan.FromSeconds(15);
+
+    /// <summary>After this long no stop acts on a consent any more: even the last call has ended, or its lease has.</summary>
+    internal TimeSpan GateLapses => StopAskedWithin + TimeSpan.FromSeconds(45);
 }
 
 /// <summary>Every fault of the section at once, each by its key.</summary>

@@ -12,6 +12,7 @@ internal static class IdlingSetup
         services.AddSingleton<Visits>();
         services.AddSingleton<Consents>();
         services.AddSingleton<IdleStop>();
+        services.AddSingleton<MachineStop>();
         services.AddSingleton<IdlingMetrics>();
         services.AddHostedService<VisitReports>();
         services.AddSingleton<IdleSweeper>();

@@ -13,9 +13,11 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
 
     private int _open;
     private int _sockets;
+    private int _polls;
     private int _gate = Opened;
     private long _gateClosedAt;
-    private long _lastEnd = time.GetUtcNow().UtcTicks;
+    private long _lastEnd = DateTimeOffset.UnixEpoch.UtcTicks;
+    private long _firstSocket = DateTimeOffset.UnixEpoch.UtcTicks;
 
     public MachineId Machine { get; } = machine;
 
@@ -33,7 +35,10 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
 
     public int Requests => Math.Max(0, Open - Sockets);
 
-    /// <summary>When something that counts last passed, or a visit that counts last ended.</summary>
+    /// <summary>Of the requests, those that are no use of the machine: they stand against a stop while they last, and put off nothing.</summary>
+    public int Polls => Volatile.Read(ref _polls);
+
+    /// <summary>When something that counts last passed, a visit that counts last began or ended, or the machine was woken. The Unix epoch: nothing of that here.</summary>
     public DateTimeOffset LastActivity
     {
         get
@@ -43,11 +48,24 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
         }
     }
 
+    /// <summary>
+    /// What the attached time of its sockets counts from. A page may open a socket by itself, which is no activity; but where nothing else is known of the
+    /// machine, a terminal that came back after a cut connection gets its full time.
+    /// </summary>
+    public DateTimeOffset AttachedSince
+    {
+        get
+        {
+            var first = new DateTimeOffset(Volatile.Read(ref _firstSocket), TimeSpan.Zero);
+            return LastActivity is var last && last > DateTimeOffset.UnixEpoch ? last : first;
+        }
+    }
+
     /// <summary>A stop is being decided. A visit that finds it so must win the machine back in the session map before it forwards.</summary>
     public bool GateIsClosed => Volatile.Read(ref _gate) == Closed;
 
     /// <summary>Counts a visit; false when this object was just retired and the machine's next one must be taken.</summary>
-    public bool TryEnter(bool socket)
+    public bool TryEnter(bool socket, bool counts)
     {
         Interlocked.Increment(ref _open);
         if (Volatile.Read(ref _gate) == Retired)
@@ -59,6 +77,16 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
         if (socket)
         {
             Interlocked.Increment(ref _sockets);
+            Interlocked.CompareExchange(ref _firstSocket, time.GetUtcNow().UtcTicks, DateTimeOffset.UnixEpoch.UtcTicks);
+        }
+
+        if (counts)
+        {
+            Begin();
+        }
+        else if (!socket)
+        {
+            Interlocked.Increment(ref _polls);
         }
 
         return true;
@@ -69,12 +97,16 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
         if (counts)
         {
             // Before the count goes down, so that a sweep between the two never sees an idle machine with an old time.
-            Advance(time.GetUtcNow().UtcTicks);
+            Begin();
         }
 
         if (socket)
         {
             Interlocked.Decrement(ref _sockets);
+        }
+        else if (!counts)
+        {
+            Interlocked.Decrement(ref _polls);
         }
 
         Interlocked.Decrement(ref _open);
@@ -116,6 +148,8 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
         Interlocked.Exchange(ref _gate, Opened);
         return false;
     }
+
+    private void Begin() => Advance(time.GetUtcNow().UtcTicks);
 
     private void Advance(long ticks)
     {

@@ -1,10 +1,14 @@
 namespace Gateway.Idling;
 
 /// <summary>One request or socket in progress on a machine. Dispose it once, when it has ended.</summary>
-internal readonly struct Visit(MachineVisits machine, bool socket, bool counts) : IDisposable
+/// <param name="machine">The machine visited.</param>
+/// <param name="socket">It stays open without data for long.</param>
+/// <param name="counts">That it was begun and ended is use of the machine.</param>
+/// <param name="traffic">What passes on it: a socket's own, or that of all its kind.</param>
+internal readonly struct Visit(MachineVisits machine, bool socket, bool counts, Traffic traffic) : IDisposable
 {
     /// <summary>What passes on it; written by the forwarder.</summary>
-    public Traffic Traffic => counts ? machine.Counted : machine.Uncounted;
+    public Traffic Traffic => traffic;
 
     /// <summary>A stop of the machine is being decided: win it back in the session map before anything is forwarded.</summary>
     public bool GateIsClosed => machine.GateIsClosed;
@@ -12,5 +16,6 @@ internal readonly struct Visit(MachineVisits machine, bool socket, bool counts) 
     /// <summary>The machine is awake for this visit: whatever stop was being decided is over.</summary>
     public void OpenGate() => machine.OpenGate();
 
-    public void Dispose() => machine.Leave(socket, counts);
+    /// <summary>A socket that somebody used begins the idle time anew when it ends, however it was opened.</summary>
+    public void Dispose() => machine.Leave(socket, counts || (socket && traffic.LastPassed is not null));
 }

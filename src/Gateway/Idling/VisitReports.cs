@@ -62,11 +62,19 @@ internal sealed partial class VisitReports(
         }
 
         var idle = known.Where(static machine => machine.Open == 0).ToList();
-        var reports = known.ConvertAll(machine => new IdleReport(machine.Machine, IdleDecision.NotIdleBefore(machine, now, options.Value), machine.LastActivity));
-        await map.ReportAsync(reports, cancellationToken);
+        // What was only polled in the background has no news: an entry of its own would begin its idle time anew with every report.
+        var reports = known
+            .Where(static machine => machine.Open > machine.Polls || machine.LastActivity > DateTimeOffset.UnixEpoch)
+            .Select(machine => new IdleReport(machine.Machine, IdleDecision.NotIdleBefore(machine, now, options.Value), machine.LastActivity))
+            .ToList();
+        if (reports.Count > 0)
+        {
+            await map.ReportAsync(reports, cancellationToken);
+        }
+
         foreach (var machine in idle)
         {
-            machine.LetGateLapse(options.Value.ConsentGrace * 10);
+            machine.LetGateLapse(options.Value.GateLapses);
             visits.Retire(machine);
         }
     }

@@ -11,17 +11,22 @@ internal sealed class Visits(TimeProvider time)
     /// <param name="machine">The machine visited.</param>
     /// <param name="socket">It stays open without data for long.</param>
     /// <param name="counts">It is use of the machine; background polls and monitors are not.</param>
-    public Visit Open(MachineId machine, bool socket, bool counts)
+    /// <param name="dataCounts">Whether what passes on a socket is use, however that was opened.</param>
+    public Visit Open(MachineId machine, bool socket, bool counts, bool dataCounts = true)
     {
         while (true)
         {
             var visits = _machines.GetValueOrDefault(machine) ?? Add(machine);
-            if (visits.TryEnter(socket))
+            if (visits.TryEnter(socket, counts))
             {
-                return new Visit(visits, socket, counts);
+                var traffic = counts || (socket && dataCounts) ? visits.Counted : visits.Uncounted;
+                return new Visit(visits, socket, counts, socket ? new Traffic(time, traffic) : traffic);
             }
         }
     }
+
+    /// <summary>A machine was woken: its idle time runs from here, whoever it was woken for.</summary>
+    public void Begin(MachineId machine) => Open(machine, socket: false, counts: true).Dispose();
 
     /// <summary>What is known here of a machine's visits, or null when it had none lately.</summary>
     public MachineVisits? Of(MachineId machine) => _machines.GetValueOrDefault(machine);

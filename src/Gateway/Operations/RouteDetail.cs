@@ -24,6 +24,9 @@ internal sealed record RouteDetail
 
     public RecordFailure? MachineFailure { get; init; }
 
+    /// <summary>Its image and size as last seen.</summary>
+    public MachineMake? Make { get; init; }
+
     /// <summary>Others who share the machine, at most a hundred.</summary>
     public IReadOnlyList<string> SharedWith { get; init; } = [];
 

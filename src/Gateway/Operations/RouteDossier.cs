@@ -42,6 +42,7 @@ internal sealed class RouteDossier(IRouteHistory history, IRouteIndex index, IOp
         MachineChangedAt = route.Machine?.ChangedAt,
         MachineLease = route.Machine?.Lease,
         MachineFailure = route.Machine?.Failure,
+        Make = route.Machine?.Make,
         SharedWith = [.. owners.Where(owner => owner != route.Session.User).Select(RouteId.Of)],
         Timers = Timers(null, route.Machine),
     };

@@ -6,7 +6,7 @@ namespace Gateway.Operations;
 /// <summary><c>/api/routes</c>, for operators.</summary>
 internal static partial class RouteEndpoints
 {
-    private static readonly Refusal NoSuchRoute = new(404, "no-such-route", "No such route", "No user with this id has a session.");
+    internal static readonly Refusal NoSuchRoute = new(404, "no-such-route", "No such route", "No user with this id has a session.");
 
     public static readonly Refusal MapUnavailable = new(503, "session-map-unavailable", "The session map does not answer", "Redis does not answer. Try again shortly.")
     {
@@ -178,10 +178,10 @@ internal static partial class RouteEndpoints
         }
     }
 
-    private static async Task<FoundRoute?> FindAsync(string id, RouteListing listing, CancellationToken cancellationToken) =>
+    internal static async Task<FoundRoute?> FindAsync(string id, RouteListing listing, CancellationToken cancellationToken) =>
         RouteId.TryParse(id, out var user) ? await listing.FindAsync(user.Value, cancellationToken) : null;
 
-    private static async Task AnswerAsync(HttpContext context, Func<Task> answer)
+    internal static async Task AnswerAsync(HttpContext context, Func<Task> answer)
     {
         try
         {
@@ -193,7 +193,7 @@ internal static partial class RouteEndpoints
         }
     }
 
-    private static Task RefuseAsync(HttpContext context, Refusal refusal) => RefusalResponse.WriteAsync(context, refusal, ClientKind.Program);
+    internal static Task RefuseAsync(HttpContext context, Refusal refusal) => RefusalResponse.WriteAsync(context, refusal, ClientKind.Program);
 
     private static partial class Log
     {

@@ -17,6 +17,11 @@ internal static class ProvisioningSetup
         services.AddSingleton(provider => new WorkspaceNames(Options(provider).App, Options(provider).NameKey));
         services.AddSingleton(provider => new WorkspaceTemplate(Options(provider), provider.GetRequiredService<WorkspaceNames>()));
         services.AddSingleton<ProvisioningMetrics>();
+        services.AddSingleton<WorkspaceOverrides>();
+        services.AddSingleton<MachineReplacement>();
+        services.AddSingleton<WorkspaceUpgrade>();
+        services.AddSingleton<UpgradeRound>();
+        services.AddHostedService<UpgradeWatch>();
         services.AddSingleton<WorkspacePlatform>();
         services.AddSingleton<WorkspaceVolume>();
         services.AddSingleton<WorkspaceBuild>();

@@ -8,7 +8,7 @@ namespace Gateway.Provisioning;
 /// Finishes a user's workspace from whatever is there: finds or makes the volume, then the machine. Every id is saved before anything else is waited
 /// for, and nothing is asked for twice without looking for it first, so that it can be broken off between any two steps and gone on with by another replica.
 /// </summary>
-internal sealed class WorkspaceBuild(WorkspacePlatform platform, WorkspaceTemplate template, WorkspaceNames names, WorkspaceVolume volumes)
+internal sealed class WorkspaceBuild(WorkspacePlatform platform, WorkspaceTemplate template, WorkspaceNames names, WorkspaceVolume volumes, WorkspaceOverrides overrides)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private const int Tries = 5;
@@ -34,11 +34,12 @@ internal sealed class WorkspaceBuild(WorkspacePlatform platform, WorkspaceTempla
             }
         }
 
-        var (volume, instead) = await volumes.EnsureAsync(claim, cancellationToken);
-        return volume is null ? instead! : await MachineAsync(claim, volume, cancellationToken);
+        var own = await overrides.FindAsync(claim.Session.User, cancellationToken);
+        var (volume, instead) = await volumes.EnsureAsync(claim, own, cancellationToken);
+        return volume is null ? instead! : await MachineAsync(claim, volume, own, cancellationToken);
     }
 
-    private async Task<BuildResult> MachineAsync(ProvisioningClaim claim, Volume volume, CancellationToken cancellationToken)
+    private async Task<BuildResult> MachineAsync(ProvisioningClaim claim, Volume volume, WorkspaceOverride? own, CancellationToken cancellationToken)
     {
         if (volume.AttachedMachine is { } attached && await LookAsync(claim, attached, proven: false, cancellationToken) is { } known)
         {
@@ -48,7 +49,7 @@ internal sealed class WorkspaceBuild(WorkspacePlatform platform, WorkspaceTempla
         var copy = 0;
         for (var attempt = 1; ; attempt++)
         {
-            var wanted = template.Machine(claim.Session.User, volume, copy);
+            var wanted = template.Machine(claim.Session.User, volume, copy, own);
             var made = await platform.CreateAsync(claim, template.App, wanted, cancellationToken);
             if (made.IsOk)
             {

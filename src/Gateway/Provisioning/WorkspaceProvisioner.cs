@@ -35,6 +35,15 @@ internal sealed partial class WorkspaceProvisioner(
     public Task<ProvisionOutcome> ReplaceLostMachineAsync(Session session, TimeSpan hold, CancellationToken cancellationToken) =>
         JoinAsync(session.User, session.Machine, hold, cancellationToken);
 
+    /// <summary>Whether this replica is making the user's workspace, or waits for one that does.</summary>
+    public bool IsMaking(UserId user)
+    {
+        lock (_lock)
+        {
+            return _jobs.ContainsKey((user, null));
+        }
+    }
+
     private async Task<ProvisionOutcome> JoinAsync(UserId user, MachineId? lost, TimeSpan hold, CancellationToken cancellationToken)
     {
         try
@@ -194,6 +203,7 @@ internal sealed partial class WorkspaceProvisioner(
             App = template.App,
             State = MachineRecordState.Asleep,
             Region = machine.Region,
+            Make = WorkspaceTemplate.SpecOf(machine.Config) is { } spec ? new MachineMake(spec) : null,
             ChangedAt = time.GetUtcNow(),
         }, cancellationToken);
         var volume = machine.Config?.Mounts is [var mount, ..] ? new VolumeId(mount.Volume) : claim.Session.Volume;

@@ -3,19 +3,23 @@ using System.Net.Sockets;
 
 namespace Gateway.Proxying;
 
+/// <summary>How to keep trying to connect to a machine that may be booting.</summary>
+/// <param name="Limit">For how long.</param>
+/// <param name="Grid">Asked after each attempt: the time until the next.</param>
+/// <param name="Connected">Told, once, how long the attempt took that succeeded: a round trip.</param>
+internal sealed record ConnectPlan(TimeSpan Limit, Func<TimeSpan> Grid, Action<TimeSpan> Connected);
+
 /// <summary>
 /// Connects to a machine that may be booting. Such a machine does not refuse, it is silent: the SYN is lost and the kernel repeats it only after a
 /// second, so one attempt that began a moment too early costs a second. Attempts therefore overlap on a dense grid, and the first to connect wins.
 /// </summary>
 internal static class ConnectRace
 {
-    private static readonly TimeSpan Grid = TimeSpan.FromMilliseconds(10);
-
     /// <summary>How many attempts may be on their way at once; the oldest is given up for a new one.</summary>
     private const int Overlapping = 8;
 
-    /// <exception cref="SocketException">Nothing answered within <paramref name="limit"/>: the error of the last attempt, or TimedOut.</exception>
-    public static async Task<Socket> RunAsync(IPEndPoint endPoint, TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
+    /// <exception cref="SocketException">Nothing answered within the plan's limit: the error of the last attempt, or TimedOut.</exception>
+    public static async Task<Socket> RunAsync(IPEndPoint endPoint, ConnectPlan plan, TimeProvider time, CancellationToken cancellationToken)
     {
         var attempts = new LinkedList<Attempt>();
         var started = time.GetTimestamp();
@@ -30,8 +34,8 @@ internal static class ConnectRace
                     attempts.RemoveFirst();
                 }
 
-                attempts.AddLast(Attempt.Begin(endPoint, cancellationToken));
-                var next = Task.Delay(Grid, time, cancellationToken);
+                attempts.AddLast(Attempt.Begin(endPoint, time.GetTimestamp(), cancellationToken));
+                var next = Task.Delay(plan.Grid(), time, cancellationToken);
                 while (!next.IsCompleted)
                 {
                     await Task.WhenAny([next, .. attempts.Select(static attempt => attempt.Connecting)]);
@@ -41,6 +45,7 @@ internal static class ConnectRace
                         if (attempt.Connecting.IsCompletedSuccessfully)
                         {
                             attempts.Remove(node);
+                            plan.Connected(time.GetElapsedTime(attempt.Begun));
                             return attempt.Socket;
                         }
 
@@ -61,7 +66,7 @@ internal static class ConnectRace
                 }
 
                 cancellationToken.ThrowIfCancellationRequested();
-                if (time.GetElapsedTime(started) >= limit)
+                if (time.GetElapsedTime(started) >= plan.Limit)
                 {
                     throw new SocketException((int)lastError);
                 }
@@ -90,18 +95,20 @@ internal static class ConnectRace
 
     private sealed class Attempt
     {
-        private Attempt(Socket socket, Task connecting) => (Socket, Connecting) = (socket, connecting);
+        private Attempt(Socket socket, long begun, Task connecting) => (Socket, Begun, Connecting) = (socket, begun, connecting);
 
         public Socket Socket { get; }
+
+        public long Begun { get; }
 
         public Task Connecting { get; }
 
         public SocketError? Error => (Connecting.Exception?.InnerException as SocketException)?.SocketErrorCode;
 
-        public static Attempt Begin(IPEndPoint endPoint, CancellationToken cancellationToken)
+        public static Attempt Begin(IPEndPoint endPoint, long now, CancellationToken cancellationToken)
         {
             var socket = NewSocket(endPoint.AddressFamily);
-            return new Attempt(socket, socket.ConnectAsync(endPoint, cancellationToken).AsTask());
+            return new Attempt(socket, now, socket.ConnectAsync(endPoint, cancellationToken).AsTask());
         }
 
         public void Abandon()

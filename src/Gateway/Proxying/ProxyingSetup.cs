@@ -1,6 +1,7 @@
 using System.Text;
 using Gateway.Proxying.Sockets;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Proxying;
@@ -20,6 +21,7 @@ internal static class ProxyingSetup
         services.AddSingleton<OpenSockets>();
         services.AddHostedService(static provider => provider.GetRequiredService<OpenSockets>());
         services.AddSingleton<PublicListener>();
+        services.Configure<SocketTransportOptions>(static transport => transport.MaxReadBufferSize = PublicListener.MostUnread);
         services.AddSingleton<IConfigureOptions<KestrelServerOptions>>(static provider => provider.GetRequiredService<PublicListener>());
         return services;
     }
@@ -28,6 +30,12 @@ internal static class ProxyingSetup
 /// <summary>The public listeners and what one connection of a stranger may cost.</summary>
 internal sealed class PublicListener(IOptions<ProxyingOptions> options) : IConfigureOptions<KestrelServerOptions>
 {
+    /// <summary>
+    /// What the transport reads of a body before anybody asked for it: this is what a held upload costs. The limit that works is the socket transport's own;
+    /// the server's, which has the same default of 1 MB, only bounds what stands between it and the transport where there is TLS.
+    /// </summary>
+    public const int MostUnread = 64 * 1024;
+
     private ListenOptions? _bound;
     private ListenOptions? _boundHttp2;
 
@@ -47,8 +55,7 @@ internal sealed class PublicListener(IOptions<ProxyingOptions> options) : IConfi
         kestrel.Limits.MinRequestBodyDataRate = null;
         kestrel.Limits.MinResponseDataRate = null;
         kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
-        // What the transport reads of a body before anybody asked for it: this is what a held upload costs.
-        kestrel.Limits.MaxRequestBufferSize = 64 * 1024;
+        kestrel.Limits.MaxRequestBufferSize = MostUnread;
         kestrel.Limits.Http2.InitialStreamWindowSize = 96 * 1024;
         kestrel.Limits.Http2.InitialConnectionWindowSize = 256 * 1024;
         if (Listener.TryParse(options.Value.Listen, out var listener))

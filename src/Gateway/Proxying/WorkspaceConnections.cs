@@ -13,8 +13,8 @@ namespace Gateway.Proxying;
 /// </summary>
 internal sealed class WorkspaceConnections : IDisposable
 {
-    /// <summary>For probes of a machine that boots: keep racing connects for this long instead of the usual limit.</summary>
-    public static readonly HttpRequestOptionsKey<TimeSpan> ConnectUntil = new("gateway.connect-until");
+    /// <summary>For probes of a machine that boots: race connects by this plan instead of trying once.</summary>
+    public static readonly HttpRequestOptionsKey<ConnectPlan> Plan = new("gateway.connect-plan");
 
     private readonly ConcurrentDictionary<MachineId, Life> _lives = new();
     private readonly ConcurrentDictionary<string, IPEndPoint> _addresses = new(StringComparer.OrdinalIgnoreCase);
@@ -84,8 +84,8 @@ internal sealed class WorkspaceConnections : IDisposable
 
         try
         {
-            var socket = context.InitialRequestMessage.Options.TryGetValue(ConnectUntil, out var until)
-                ? await ConnectRace.RunAsync(endPoint, until, _time, cancellationToken)
+            var socket = context.InitialRequestMessage.Options.TryGetValue(Plan, out var plan)
+                ? await ConnectRace.RunAsync(endPoint, plan, _time, cancellationToken)
                 : await ConnectOnceAsync(endPoint, cancellationToken);
             return new NetworkStream(socket, ownsSocket: true);
         }

@@ -59,6 +59,7 @@ internal sealed class WorkspaceTransforms(OwnCookies cookies, ProxyingMetrics me
     private static bool IsPlatforms(string name) =>
         name.StartsWith("Fly-", StringComparison.OrdinalIgnoreCase)
         || name.StartsWith("X-Gateway-", StringComparison.OrdinalIgnoreCase)
+        || (name.StartsWith("Gateway-", StringComparison.OrdinalIgnoreCase) && !name.Equals("Gateway-Assertion", StringComparison.OrdinalIgnoreCase))
         || (name.StartsWith("X-Forwarded-", StringComparison.OrdinalIgnoreCase) && !IsSetByUs(name))
         || name.Equals("Forwarded", StringComparison.OrdinalIgnoreCase)
         || name.Equals("X-Real-IP", StringComparison.OrdinalIgnoreCase);

@@ -14,33 +14,45 @@ internal sealed class MachineListing(IMachines machines, WorkspaceNames names, I
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(10);
     private const int Tries = 5;
 
+    public IReadOnlyList<string> Apps => apps;
+
     /// <summary>All there is, or as far as it got: see <see cref="Listing.Incomplete"/>.</summary>
     public async Task<Listing> ReadAsync(CancellationToken cancellationToken)
     {
         var listing = new Listing();
         foreach (var app in apps)
         {
-            string? cursor = null;
-            do
+            if (await ReadAsync(app, machine => Sort(listing, app, machine), cancellationToken) is { } why)
             {
-                var page = await PageAsync(app, cursor, cancellationToken);
-                if (!page.IsOk)
-                {
-                    listing.Incomplete = $"{page.Failure.Kind}: {page.Failure.Message}";
-                    return listing;
-                }
-
-                foreach (var machine in page.Value.Machines)
-                {
-                    Sort(listing, app, machine);
-                }
-
-                cursor = page.Value.Next;
+                listing.Incomplete = why;
+                return listing;
             }
-            while (cursor is not null);
         }
 
         return listing;
+    }
+
+    /// <summary>Every machine of one app. Null: to the last page; otherwise why not.</summary>
+    public async Task<string?> ReadAsync(string app, Action<Machine> visit, CancellationToken cancellationToken)
+    {
+        string? cursor = null;
+        do
+        {
+            var page = await PageAsync(app, cursor, cancellationToken);
+            if (!page.IsOk)
+            {
+                return $"{page.Failure.Kind}: {page.Failure.Message}";
+            }
+
+            foreach (var machine in page.Value.Machines)
+            {
+                visit(machine);
+            }
+
+            cursor = page.Value.Next;
+        }
+        while (cursor is not null);
+        return null;
     }
 
     private void Sort(Listing listing, string app, Machine machine)

@@ -1,4 +1,3 @@
-using Gateway.Machines;
 using Gateway.Sessions;
 
 namespace Gateway.Reconciling;
@@ -10,6 +9,7 @@ namespace Gateway.Reconciling;
 internal sealed partial class MapRebuild(
     ISessionMap map,
     MachineListing listing,
+    MachineAdoption adoption,
     TimeSpan limit,
     TimeProvider time,
     ReconcilingMetrics metrics,
@@ -96,7 +96,7 @@ internal sealed partial class MapRebuild(
         var adopted = 0;
         await InParallelAsync(sessions, async entry =>
         {
-            if (await AdoptAsync(entry, cancellationToken))
+            if (await adoption.AdoptAsync(entry.User, entry.Listed.App, entry.Listed.Machine, cancellationToken))
             {
                 Interlocked.Increment(ref adopted);
             }
@@ -129,47 +129,6 @@ internal sealed partial class MapRebuild(
         [.. found.Machines.SelectMany(listed => listed.Users.Select(user => (User: user, Listed: listed)))
             .GroupBy(entry => entry.User)
             .Select(user => user.OrderByDescending(entry => entry.Listed.Machine.CreatedAt).ThenBy(entry => entry.Listed.Machine.Id.Value, StringComparer.Ordinal).First())];
-
-    private async Task<bool> AdoptAsync((UserId User, ListedMachine Listed) entry, CancellationToken cancellationToken)
-    {
-        var (machine, app, now) = (entry.Listed.Machine, entry.Listed.App, time.GetUtcNow());
-
-        // The machine's record first: a session is found by requests at once. Epoch 0: neither overwrites what stands there.
-        await map.WriteAsync(Record(app, machine, now), cancellationToken);
-        var write = await map.WriteAsync(new Session
-        {
-            User = entry.User,
-            State = SessionState.Assigned,
-            App = app,
-            Machine = machine.Id,
-            Volume = machine.Config?.Mounts is [var mount, ..] ? new VolumeId(mount.Volume) : null,
-            Region = machine.Region,
-            ChangedAt = now,
-        }, cancellationToken);
-        return write.Won;
-    }
-
-    /// <summary>
-    /// What the platform's word is worth: at rest, or being woken by somebody whose lease has ended, so that whoever comes next probes it and the
-    /// idle stopper takes it back in hand. Awake is only what answered a probe.
-    /// </summary>
-    private static MachineRecord Record(string app, Machine machine, DateTimeOffset now)
-    {
-        var running = machine.State is PlatformState.Started or PlatformState.Starting;
-        return new MachineRecord
-        {
-            Machine = machine.Id,
-            App = app,
-            State = running ? MachineRecordState.Waking : MachineRecordState.Asleep,
-            Suspended = machine.State is PlatformState.Suspended or PlatformState.Suspending,
-            Lease = running ? new RecordLease("rebuild", now) : null,
-            Region = machine.Region,
-
-            // Boots numbered before the loss must not come again: connections are pooled by machine and boot. No machine is woken more than once a second.
-            Boot = now.ToUnixTimeSeconds(),
-            ChangedAt = now,
-        };
-    }
 
     private static async Task InParallelAsync<T>(List<T> entries, Func<T, Task> work)
     {

@@ -13,6 +13,18 @@ internal sealed class ReconcilingOptions
     /// <summary>How long one rebuild may take.</summary>
     public TimeSpan RebuildLimit { get; set; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>How often the whole map is compared with the whole platform, by one replica.</summary>
+    public TimeSpan Every { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>How long a difference has to stand before it is repaired: what is being made or moved differs for a while.</summary>
+    public TimeSpan Grace { get; set; } = TimeSpan.FromMinutes(10);
+
+    /// <summary>Repair what loses nothing. Off: every difference is only listed.</summary>
+    public bool Repair { get; set; } = true;
+
+    /// <summary>Also repair by destroying: a user's second machine, never a volume. Off: such repairs are only planned.</summary>
+    public bool Destroy { get; set; }
+
     /// <summary>Further apps that hold users' machines, beside <c>Workspaces:App</c>: a user in an app that is not listed would be given a second workspace after the map was lost.</summary>
     public List<string> OtherApps { get; set; } = [];
 }
@@ -31,6 +43,16 @@ internal sealed class ReconcilingOptionsValidator : IValidateOptions<Reconciling
         if (options.RebuildLimit < TimeSpan.FromSeconds(10) || options.RebuildLimit > TimeSpan.FromHours(1))
         {
             faults.Add($"{ReconcilingOptions.Section}:RebuildLimit must be between 10 seconds and 1 hour");
+        }
+
+        if (options.Every < TimeSpan.FromSeconds(1) || options.Every > TimeSpan.FromDays(1))
+        {
+            faults.Add($"{ReconcilingOptions.Section}:Every must be between 1 second and 1 day");
+        }
+
+        if (options.Grace < TimeSpan.Zero || options.Grace > TimeSpan.FromDays(7))
+        {
+            faults.Add($"{ReconcilingOptions.Section}:Grace must be between 0 and 7 days");
         }
 
         if (options.OtherApps.Any(string.IsNullOrWhiteSpace))

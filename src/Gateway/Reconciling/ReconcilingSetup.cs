@@ -12,6 +12,7 @@ internal static class ReconcilingSetup
         services.AddOptions<ReconcilingOptions>().BindConfiguration(ReconcilingOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<ReconcilingOptions>, ReconcilingOptionsValidator>();
         services.AddSingleton<ReconcilingMetrics>();
+        services.AddSingleton<MachineAdoption>();
         services.AddSingleton(provider => new MachineListing(
             provider.GetRequiredService<IMachines>(),
             provider.GetRequiredService<WorkspaceNames>(),
@@ -20,10 +21,16 @@ internal static class ReconcilingSetup
         services.AddSingleton(provider => new MapRebuild(
             provider.GetRequiredService<ISessionMap>(),
             provider.GetRequiredService<MachineListing>(),
+            provider.GetRequiredService<MachineAdoption>(),
             Options(provider).RebuildLimit,
             provider.GetRequiredService<TimeProvider>(),
             provider.GetRequiredService<ReconcilingMetrics>(),
             provider.GetRequiredService<ILogger<MapRebuild>>()));
+        services.AddSingleton<DriftFinder>();
+        services.AddSingleton<DriftList>();
+        services.AddSingleton<DriftRepair>();
+        services.AddSingleton<Reconciler>();
+        services.AddHostedService<ReconcileWatch>();
         services.AddHostedService(provider => new RebuildWatch(
             provider.GetRequiredService<ISessionMap>(),
             provider.GetRequiredService<MapRebuild>(),

@@ -1,5 +1,4 @@
 using System.Globalization;
-using Gateway.Redis;
 
 namespace Gateway.Sessions;
 
@@ -8,9 +7,7 @@ namespace Gateway.Sessions;
 /// seconds of silence or a new connection means that changes may have been missed.
 /// </summary>
 internal sealed partial class ChangeFeed(
-    RedisConnection connection,
-    MapCalls calls,
-    MapKeys keys,
+    IChangeChannel channel,
     SessionsMetrics metrics,
     TimeProvider time,
     ILogger<ChangeFeed> logger) : BackgroundService
@@ -31,20 +28,23 @@ internal sealed partial class ChangeFeed(
 
     public event Action<MachineId, long>? MachineChanged;
 
+    /// <summary>A change of a kind that is not the map's own, and what it is about.</summary>
+    public event Action<string, string>? OtherChanged;
+
     /// <summary>Changes may have been missed: nothing known is certain until it is read again.</summary>
     public event Action? Missed;
 
     /// <summary>The first requests find Redis connected, if it can be; without it the gateway starts all the same.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
-        await Task.WhenAny(connection.MultiplexerAsync, Task.Delay(LongestSilence, time, cancellationToken));
+        await Task.WhenAny(channel.FirstAttemptAsync(), Task.Delay(LongestSilence, time, cancellationToken));
         await base.StartAsync(cancellationToken);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        connection.Connected += OnMissed;
-        (await connection.ListenAsync(keys.Changes).WaitAsync(stoppingToken)).OnMessage(message => Hear(message.Message.ToString()));
+        channel.Connected += OnMissed;
+        await channel.ListenAsync(Hear).WaitAsync(stoppingToken);
         using var timer = new PeriodicTimer(Beat, time);
         do
         {
@@ -73,7 +73,7 @@ internal sealed partial class ChangeFeed(
 
         if (silence >= Beat - TimeSpan.FromMilliseconds(100))
         {
-            await calls.ScriptAsync(SessionScripts.Beat, [keys.Sequence], [keys.Changes.ToString()], cancellationToken);
+            await channel.BeatAsync(cancellationToken);
         }
     }
 
@@ -89,7 +89,7 @@ internal sealed partial class ChangeFeed(
         }
 
         // A replica whose peers beat, and whose routes are all warm, hears of Redis by this alone.
-        connection.Touch();
+        channel.Touch();
         Volatile.Write(ref _lastHeard, time.GetTimestamp());
         var isFirst = _sequence < 0;
         var expected = parts[1] == BeatKind ? _sequence : _sequence + 1;
@@ -107,6 +107,10 @@ internal sealed partial class ChangeFeed(
         else if (parts[1] == RedisSessionMap.MachineKind)
         {
             MachineChanged?.Invoke(new MachineId(parts[3]), epoch);
+        }
+        else if (parts[1] != BeatKind)
+        {
+            OtherChanged?.Invoke(parts[1], parts[3]);
         }
     }
 

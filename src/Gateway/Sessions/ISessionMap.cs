@@ -6,6 +6,15 @@ namespace Gateway.Sessions;
 /// </summary>
 internal interface ISessionMap
 {
+    /// <summary>A write of this replica's own, so that its route table need not wait for the feed.</summary>
+    event Action<Session>? SessionWritten;
+
+    /// <inheritdoc cref="SessionWritten"/>
+    event Action<MachineRecord>? MachineWritten;
+
+    /// <summary>A removal by this replica, with the removal's epoch.</summary>
+    event Action<UserId, long>? SessionRemoved;
+
     /// <summary>The user's session, or null when the map has none (which is not yet <em>unassigned</em>: see <see cref="ReadGenerationAsync"/>).</summary>
     Task<Session?> FindSessionAsync(UserId user, CancellationToken cancellationToken);
 
@@ -13,6 +22,9 @@ internal interface ISessionMap
 
     /// <summary>Several at once, in the order asked for; null where the map has none.</summary>
     Task<IReadOnlyList<MachineRecord?>> FindMachinesAsync(IReadOnlyList<MachineId> machines, CancellationToken cancellationToken);
+
+    /// <summary>A page of sessions in the order of their users' names, after the name <paramref name="after"/>, beginning with <paramref name="prefix"/>.</summary>
+    Task<SessionsPage> PageAsync(string? after, string? prefix, int limit, CancellationToken cancellationToken);
 
     /// <summary>
     /// Writes <paramref name="next"/> if the stored epoch is still <c>next.Epoch</c> (0: none stored). The answer is the record as stored now, with
@@ -47,8 +59,12 @@ internal interface ISessionMap
 /// <param name="Current">The record as it stands in the map now: ours with its new epoch, or the other's, or null.</param>
 internal readonly record struct MapWrite<T>(bool Won, T? Current) where T : class;
 
+/// <summary>A page of sessions, and after which name the next begins; null: it was the last.</summary>
+internal sealed record SessionsPage(IReadOnlyList<Session> Sessions, string? Next);
+
 /// <summary>Which life of the map this is. Until <paramref name="Listed"/>, a missing session does not mean an unassigned user.</summary>
-internal sealed record MapGeneration(string Id, bool Listed);
+/// <param name="Since">When it was first read, by the map's own clock: what the replicas had told the map before is lost.</param>
+internal sealed record MapGeneration(string Id, bool Listed, DateTimeOffset Since);
 
 /// <summary>The session map did not answer.</summary>
 internal sealed class SessionMapUnavailableException : Exception

@@ -24,8 +24,11 @@ internal interface IVisitMap
     /// <summary>When something last passed on each machine, or null when nothing is known; in the order asked for.</summary>
     Task<IReadOnlyList<DateTimeOffset?>> LastActivityAsync(IReadOnlyList<MachineId> machines, CancellationToken cancellationToken);
 
-    /// <summary>The machine sleeps or is gone: it is not due any more. Its last activity stays known.</summary>
-    Task ForgetDueAsync(MachineId machine, CancellationToken cancellationToken);
+    /// <summary>The earliest moment the machine may be thought idle, by the latest word of all replicas; null when it is not awake.</summary>
+    Task<DateTimeOffset?> DueAtAsync(MachineId machine, CancellationToken cancellationToken);
+
+    /// <summary>The machine is not one to put to sleep: it is not due any more, unless a later moment was reported meanwhile. Its last activity stays known.</summary>
+    Task ForgetDueAsync(MachineId machine, DateTimeOffset dueBy, CancellationToken cancellationToken);
 
     /// <summary>Asks every replica for its consent to stop the machine drained in <paramref name="epoch"/>. The message may be lost: then there is no consent.</summary>
     Task AskConsentAsync(MachineId machine, long epoch, CancellationToken cancellationToken);

@@ -38,9 +38,21 @@ internal sealed record MachineRecord
     [JsonPropertyName("lease")]
     public RecordLease? Lease { get; init; }
 
+    /// <summary>How far whoever has the lease says it is; renewed with the lease. A word of the waker's steps, for people only.</summary>
+    [JsonPropertyName("step")]
+    public string? Step { get; init; }
+
     /// <summary>The last failed wake. Outlives the next good answer, so that a machine that dies after each one is known; forgotten after a quiet time.</summary>
     [JsonPropertyName("failure")]
     public RecordFailure? Failure { get; init; }
+
+    /// <summary>What a user's budget of background wakes was charged with for the present boot; null: somebody meant it.</summary>
+    [JsonPropertyName("charge")]
+    public WakeCharge? Charge { get; init; }
+
+    /// <summary>Its image and size as last seen; null: nobody looked since the map was made.</summary>
+    [JsonPropertyName("make")]
+    public MachineMake? Make { get; init; }
 
     /// <summary>An operator keeps it from idle stops until then. Null: nobody does.</summary>
     [JsonPropertyName("pinned_until")]
@@ -50,6 +62,11 @@ internal sealed record MachineRecord
     [JsonPropertyName("changed_at")]
     public DateTimeOffset ChangedAt { get; init; }
 
+    /// <summary>The image and size to go back to: the first boot after an upgrade failed for a reason that the upgrade may be to blame for. Null: none.</summary>
+    [JsonIgnore]
+    public MachineSpec? GoesBackTo =>
+        this is { Make: { OnTrial: true, Previous: { } previous }, Failure.Reason: "crashed" or "never_healthy" or "out_of_memory" or "host_full" } ? previous : null;
+
     /// <summary>Set by the session map alone. 0: not written yet.</summary>
     [JsonIgnore]
     public long Epoch { get; init; }
@@ -58,6 +75,11 @@ internal sealed record MachineRecord
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Rest { get; set; }
 }
+
+/// <summary>One wake that nobody is known to have meant, on a user's budget until somebody shows up.</summary>
+internal sealed record WakeCharge(
+    [property: JsonPropertyName("user")] UserId User,
+    [property: JsonPropertyName("at")] DateTimeOffset At);
 
 /// <summary>The states of design section 5. <see cref="Unknown"/>: a state of a newer version; leave it alone.</summary>
 internal enum MachineRecordState

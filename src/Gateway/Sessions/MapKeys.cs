@@ -5,6 +5,8 @@ namespace Gateway.Sessions;
 /// <summary>Every key and channel of the session map.</summary>
 internal sealed class MapKeys(string prefix)
 {
+    public string Prefix => prefix;
+
     public RedisKey Sequence { get; } = prefix + ":sequence";
     public RedisKey Generation { get; } = prefix + ":generation";
 
@@ -55,6 +57,10 @@ internal sealed class MapKeys(string prefix)
     public RedisKey Visits(MachineId machine) => prefix + ":visits:" + machine.Value;
 
     public RedisKey Consents(MachineId machine, long epoch) => $"{prefix}:consents:{machine.Value}:{epoch}";
+
+    public RedisKey Notes(string kind) => prefix + ":notes:" + kind;
+
+    public RedisKey Log(string log) => prefix + ":log:" + log;
 
     public RedisKey Duty(string duty) => prefix + ":duty:" + duty;
 }

@@ -17,11 +17,12 @@ internal sealed class RecordClaim : IAsyncDisposable
     private readonly SemaphoreSlim _writing = new(1, 1);
     private readonly CancellationTokenSource _lost = new();
     private readonly CancellationTokenSource _ended = new();
+    private readonly Func<MachineRecord, MachineRecord> _news;
     private readonly Task _renewing;
 
-    private RecordClaim(ISessionMap map, MachineRecord record, Replica replica, TimeProvider time)
+    private RecordClaim(ISessionMap map, MachineRecord record, Replica replica, TimeProvider time, Func<MachineRecord, MachineRecord> news)
     {
-        (_map, Record, _replica, _time) = (map, record, replica, time);
+        (_map, Record, _replica, _time, _news) = (map, record, replica, time, news);
         Lost = _lost.Token;
         _renewing = RenewAsync();
     }
@@ -32,10 +33,12 @@ internal sealed class RecordClaim : IAsyncDisposable
     public CancellationToken Lost { get; }
 
     /// <summary>Writes <paramref name="next"/> with a lease of this replica; null when another write was first.</summary>
-    public static async Task<RecordClaim?> TakeAsync(ISessionMap map, MachineRecord next, Replica replica, TimeProvider time, CancellationToken cancellationToken)
+    /// <param name="news">What each renewal tells the others besides.</param>
+    public static async Task<RecordClaim?> TakeAsync(
+        ISessionMap map, MachineRecord next, Replica replica, TimeProvider time, CancellationToken cancellationToken, Func<MachineRecord, MachineRecord>? news = null)
     {
         var write = await map.WriteAsync(Leased(next, replica, time), cancellationToken);
-        return write.Won ? new RecordClaim(map, write.Current!, replica, time) : null;
+        return write.Won ? new RecordClaim(map, write.Current!, replica, time, news ?? (static record => record)) : null;
     }
 
     /// <summary>The next step of the work, still under the lease; false when the record was taken over.</summary>
@@ -45,7 +48,7 @@ internal sealed class RecordClaim : IAsyncDisposable
     public async Task<bool> EndAsync(MachineRecord next, CancellationToken cancellationToken)
     {
         _ended.Cancel();
-        return await WriteAsync(_ => next with { Lease = null, ChangedAt = _time.GetUtcNow() }, cancellationToken);
+        return await WriteAsync(_ => next with { Lease = null, Step = null, ChangedAt = _time.GetUtcNow() }, cancellationToken);
     }
 
     public async ValueTask DisposeAsync()
@@ -89,7 +92,7 @@ internal sealed class RecordClaim : IAsyncDisposable
                 try
                 {
                     // Not cancelled by the end: a write given up half-way may be carried out, and then the end would lose against our own renewal.
-                    if (!await WriteAsync(record => Leased(record, _replica, _time), CancellationToken.None))
+                    if (!await WriteAsync(record => Leased(_news(record), _replica, _time), CancellationToken.None))
                     {
                         return;
                     }

@@ -24,12 +24,10 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
         _waiters = new ChangeWaiters(feed);
     }
 
-    /// <summary>A write of this replica's own, so that its route table need not wait for the feed.</summary>
     public event Action<Session>? SessionWritten;
 
     public event Action<MachineRecord>? MachineWritten;
 
-    /// <summary>A removal by this replica, with the removal's epoch.</summary>
     public event Action<UserId, long>? SessionRemoved;
 
     public async Task<Session?> FindSessionAsync(UserId user, CancellationToken cancellationToken)
@@ -119,11 +117,29 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
     public async Task<MapGeneration> ReadGenerationAsync(CancellationToken cancellationToken)
     {
         var answer = (RedisResult[])(await _calls.ScriptAsync(SessionScripts.ReadGeneration, [_keys.Generation], [NewGeneration()], cancellationToken))!;
-        return new MapGeneration((string)answer[0]!, (string?)answer[1] == "1");
+        return new MapGeneration((string)answer[0]!, (string?)answer[1] == "1", DateTimeOffset.FromUnixTimeMilliseconds(long.Parse((string)answer[2]!, CultureInfo.InvariantCulture)));
     }
 
     public async Task<bool> MarkListedAsync(string generation, CancellationToken cancellationToken) =>
         (long)await _calls.ScriptAsync(SessionScripts.MarkListed, [_keys.Generation], [generation], cancellationToken) == 1;
+
+    public async Task<SessionsPage> PageAsync(string? after, string? prefix, int limit, CancellationToken cancellationToken)
+    {
+        RedisValue from = prefix ?? "";
+        var exclude = Exclude.None;
+        if (after is not null && string.CompareOrdinal(after, prefix ?? "") >= 0)
+        {
+            (from, exclude) = (after, Exclude.Start);
+        }
+
+        // The end of a prefix: no UTF-8 text holds the byte 0xFF.
+        RedisValue to = string.IsNullOrEmpty(prefix) ? default : (RedisValue)(byte[])[.. System.Text.Encoding.UTF8.GetBytes(prefix), 0xFF];
+        var users = await _calls.CallAsync(
+            database => database.SortedSetRangeByValueAsync(_keys.Users, from.Length() == 0 && exclude == Exclude.None ? default : from, to, exclude, Order.Ascending, 0, limit),
+            cancellationToken);
+        var sessions = await Task.WhenAll(users.Select(user => FindSessionAsync(new UserId(user.ToString()), cancellationToken)));
+        return new SessionsPage([.. sessions.OfType<Session>()], users.Length == limit ? users[^1].ToString() : null);
+    }
 
     public void Dispose() => _waiters.Dispose();
 

@@ -54,8 +54,13 @@ internal sealed class RedisVisitMap(RedisConnection connection, MapCalls calls, 
         return [.. scores.Select(score => RedisRouteIndex.Moment(score ?? 0))];
     }
 
-    public Task ForgetDueAsync(MachineId machine, CancellationToken cancellationToken) =>
-        calls.CallAsync(database => database.SortedSetRemoveAsync(keys.Due, machine.Value), cancellationToken);
+    public async Task<DateTimeOffset?> DueAtAsync(MachineId machine, CancellationToken cancellationToken) =>
+        await calls.CallAsync(database => database.SortedSetScoreAsync(keys.Due, machine.Value), cancellationToken) is { } at
+            ? DateTimeOffset.FromUnixTimeMilliseconds((long)at)
+            : null;
+
+    public Task ForgetDueAsync(MachineId machine, DateTimeOffset dueBy, CancellationToken cancellationToken) =>
+        calls.ScriptAsync(SessionScripts.ForgetDue, [keys.Due], [machine.Value, Milliseconds(dueBy)], cancellationToken);
 
     public Task AskConsentAsync(MachineId machine, long epoch, CancellationToken cancellationToken) =>
         calls.CallAsync(database => database.PublishAsync(keys.ConsentsAsked, $"{epoch.ToString(CultureInfo.InvariantCulture)}|{machine.Value}"), cancellationToken);

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using Gateway.Redis;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Sessions;
@@ -15,9 +14,9 @@ internal sealed class RouteTable : IDisposable
 
     private readonly ConcurrentDictionary<UserId, CachedRecord<Session>> _sessions = new();
     private readonly ConcurrentDictionary<MachineId, CachedRecord<MachineRecord>> _machines = new();
-    private readonly RedisSessionMap _map;
+    private readonly ISessionMap _map;
     private readonly ChangeFeed _feed;
-    private readonly RedisConnection _connection;
+    private readonly IChangeChannel _channel;
     private readonly SessionsOptions _options;
     private readonly TimeProvider _time;
 
@@ -25,9 +24,9 @@ internal sealed class RouteTable : IDisposable
     private long _verification;
     private long _failedAt;
 
-    public RouteTable(RedisSessionMap map, ChangeFeed feed, RedisConnection connection, IOptions<SessionsOptions> options, TimeProvider time)
+    public RouteTable(ISessionMap map, ChangeFeed feed, IChangeChannel channel, IOptions<SessionsOptions> options, TimeProvider time)
     {
-        (_map, _feed, _connection, _options, _time) = (map, feed, connection, options.Value, time);
+        (_map, _feed, _channel, _options, _time) = (map, feed, channel, options.Value, time);
         _feed.SessionChanged += OnSessionChanged;
         _feed.MachineChanged += OnMachineChanged;
         _feed.Missed += OnMissed;
@@ -123,7 +122,7 @@ internal sealed class RouteTable : IDisposable
             }
         }
 
-        return entry.Value is not null && _connection.SinceContact < _options.TrustWithoutRedis;
+        return entry.Value is not null && _channel.SinceContact < _options.TrustWithoutRedis;
     }
 
     private bool IsVerified<T>(CachedRecord<T> entry) where T : class => entry.Verified == Volatile.Read(ref _verification);

@@ -47,6 +47,10 @@ internal sealed record Session
     [JsonPropertyName("volume_asked_at")]
     public DateTimeOffset? VolumeAskedAt { get; init; }
 
+    /// <summary>When background requests of the user woke the machine and nobody showed up afterwards: their budget of the last hour. Null: never lately.</summary>
+    [JsonPropertyName("background_wakes")]
+    public IReadOnlyList<DateTimeOffset>? BackgroundWakes { get; init; }
+
     [JsonPropertyName("changed_at")]
     public DateTimeOffset ChangedAt { get; init; }
 

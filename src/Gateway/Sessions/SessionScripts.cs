@@ -52,10 +52,12 @@ internal static class SessionScripts
         return {1, epoch}
         """;
 
-    /// <summary>KEYS: generation. ARGV: name for a new one. Answers {id, listed}.</summary>
+    /// <summary>KEYS: generation. ARGV: name for a new one. Answers {id, listed, when it was first read in ms}.</summary>
     public const string ReadGeneration = """
         redis.call('HSETNX', KEYS[1], 'id', ARGV[1])
-        return {redis.call('HGET', KEYS[1], 'id'), redis.call('HGET', KEYS[1], 'listed') or '0'}
+        local time = redis.call('TIME')
+        redis.call('HSETNX', KEYS[1], 'since', string.format('%.0f', tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)))
+        return {redis.call('HGET', KEYS[1], 'id'), redis.call('HGET', KEYS[1], 'listed') or '0', redis.call('HGET', KEYS[1], 'since')}
         """;
 
     /// <summary>KEYS: generation. ARGV: the id it must still have.</summary>
@@ -105,6 +107,15 @@ internal static class SessionScripts
         return 1
         """;
 
+    /// <summary>KEYS: due. ARGV: machine, moment (ms). A later moment was reported since, and stays.</summary>
+    public const string ForgetDue = """
+        local due = redis.call('ZSCORE', KEYS[1], ARGV[1])
+        if due and tonumber(due) <= tonumber(ARGV[2]) then
+          redis.call('ZREM', KEYS[1], ARGV[1])
+        end
+        return 1
+        """;
+
     /// <summary>KEYS: consents of one machine and epoch. ARGV: replica, seconds to keep.</summary>
     public const string Consent = """
         redis.call('SADD', KEYS[1], ARGV[1])
@@ -119,6 +130,19 @@ internal static class SessionScripts
           return 0
         end
         redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
+        return 1
+        """;
+
+    /// <summary>KEYS: log. ARGV: entry, entries to keep. Redis keeps the order: an entry comes after the last one whatever the clocks say.</summary>
+    public const string Append = """
+        local last = redis.call('ZRANGE', KEYS[1], -1, -1, 'WITHSCORES')
+        local time = redis.call('TIME')
+        local score = tonumber(time[1]) * 1000000 + tonumber(time[2])
+        if last[2] and tonumber(last[2]) >= score then
+          score = tonumber(last[2]) + 1
+        end
+        redis.call('ZADD', KEYS[1], string.format('%.0f', score), ARGV[1])
+        redis.call('ZREMRANGEBYRANK', KEYS[1], 0, -1 - tonumber(ARGV[2]))
         return 1
         """;
 }

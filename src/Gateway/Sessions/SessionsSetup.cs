@@ -17,6 +17,7 @@ internal static class SessionsSetup
         services.AddSingleton(Replica.New());
         services.AddSingleton<SessionsMetrics>();
         services.AddSingleton<MapCalls>();
+        services.AddSingleton<IChangeChannel, RedisChangeChannel>();
         services.AddSingleton<ChangeFeed>();
         services.AddHostedService(static provider => provider.GetRequiredService<ChangeFeed>());
         services.AddSingleton<RedisSessionMap>();
@@ -24,6 +25,8 @@ internal static class SessionsSetup
         services.AddSingleton<IVisitMap, RedisVisitMap>();
         services.AddSingleton<IRouteIndex, RedisRouteIndex>();
         services.AddSingleton<IRouteHistory, RedisRouteHistory>();
+        services.AddSingleton<INotes, RedisNotes>();
+        services.AddSingleton<AuditTrail>();
         services.AddSingleton<RouteTable>();
         return services;
     }

@@ -83,6 +83,10 @@ internal sealed class WorkspaceNames
         return users;
     }
 
+    /// <summary>A metadata key that says whose a machine is.</summary>
+    public static bool IsProof(string key) =>
+        key is UserKey or MacKey || key.StartsWith(UserKey + "_", StringComparison.Ordinal) || key.StartsWith(MacKey + "_", StringComparison.Ordinal);
+
     public bool IsOf(UserId user, string app, string machineName, IReadOnlyDictionary<string, string> metadata) =>
         UsersOf(app, machineName, metadata, out _).Contains(user);
 

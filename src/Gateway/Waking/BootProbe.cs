@@ -36,7 +36,7 @@ internal sealed class BootProbe(IReadinessProbe probe, ProbeTarget target, TimeS
     }
 
     /// <summary>From now on at this address.</summary>
-    public async Task AimAsync(string? address)
+    public async Task AimAsync(string? address, ProbePace pace)
     {
         if (address is null || address == Address)
         {
@@ -44,7 +44,7 @@ internal sealed class BootProbe(IReadinessProbe probe, ProbeTarget target, TimeS
         }
 
         await EndAsync();
-        _target = _target with { Address = address };
+        _target = _target with { Address = address, Pace = pace };
     }
 
     public async ValueTask DisposeAsync() => await EndAsync();

@@ -7,6 +7,12 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Waking;
 
 /// <summary>
+/// Asked before a machine that rests, or whose update was broken off, is woken: true when that changed its record, which is then read again. It may update
+/// the machine first, and must not keep it from waking.
+/// </summary>
+internal delegate Task<bool> PrepareMachine(MachineRecord record, UserId? user, CancellationToken cancellationToken);
+
+/// <summary>
 /// Brings machines to awake: in this replica one wake in flight for each machine, which every request for it joins and none of them cancels; across
 /// replicas the owner of the <c>waking</c> record wakes and the others wait for it.
 /// </summary>
@@ -16,14 +22,20 @@ internal sealed class MachineWaker(
     IReadinessProbe probe,
     Replica replica,
     HeldRequests held,
+    BootTimes times,
     WakingMetrics metrics,
     IOptions<WakingOptions> options,
     TimeProvider time,
-    ILoggerFactory loggers)
+    Random random,
+    ILoggerFactory loggers,
+    PrepareMachine? prepare = null)
 {
     private readonly ConcurrentDictionary<(MachineId Machine, bool Doubted), WakeInFlight> _inFlight = new();
     private readonly WokenAlone _alone = new();
     private readonly ILogger _logger = loggers.CreateLogger<MachineWaker>();
+
+    /// <summary>Called when this replica has brought a machine to awake. Set once, at start.</summary>
+    public Action<MachineId> Woken { get; set; } = static _ => { };
 
     /// <summary>
     /// Answers when the machine is awake, at the latest after <paramref name="hold"/>; the wake goes on after that. Throws only the cancellation of the
@@ -82,7 +94,7 @@ internal sealed class MachineWaker(
                 return (flight, false);
             }
 
-            var mine = new WakeInFlight(map, machines, probe, replica, options.Value, time, _logger, request, doubted, _alone);
+            var mine = new WakeInFlight(map, machines, probe, replica, options.Value, time, _logger, request, doubted, _alone, times, random, prepare);
             if (_inFlight.TryAdd(key, mine))
             {
                 _ = RunAsync(key, mine, request);
@@ -91,16 +103,21 @@ internal sealed class MachineWaker(
         }
     }
 
-    private async Task RunAsync((MachineId, bool) key, WakeInFlight flight, WakeRequest request)
+    private async Task RunAsync((MachineId Machine, bool Doubted) key, WakeInFlight flight, WakeRequest request)
     {
         var outcome = await flight.RunAsync();
         metrics.Ended(request.Cause, outcome, flight.Progress.Elapsed);
         Ended(request, outcome, flight.Progress.Elapsed);
+        if (flight.HasWoken)
+        {
+            Woken(key.Machine);
+        }
+
         // Before the waiting are let go, so that whoever asks again afterwards begins anew.
         _inFlight.TryRemove(new(key, flight));
         await flight.Held.ReleaseAsync(outcome);
     }
 
     /// <summary>Spread at random, so that all who are sent away do not come back at once.</summary>
-    private static TimeSpan Spread(TimeSpan least) => least + (least * 2 * Random.Shared.NextDouble());
+    private TimeSpan Spread(TimeSpan least) => least + (least * 2 * random.NextDouble());
 }

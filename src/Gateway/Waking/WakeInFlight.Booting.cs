@@ -1,4 +1,5 @@
 using Gateway.Machines;
+using Gateway.Sessions;
 
 namespace Gateway.Waking;
 
@@ -28,6 +29,27 @@ internal sealed partial class WakeInFlight
 
         Progress.Reach(WakeStep.Booting);
         return await BecomeReadyAsync(boot, cancellationToken);
+    }
+
+    /// <summary>
+    /// Whoever was stopping the machine may only be paused, just before its call. Null: that call is refused by the platform from now on, and what the
+    /// machine is found to be it stays.
+    /// </summary>
+    private async Task<WakeRefusal?> FenceAsync(MachineRecordState former, CancellationToken cancellationToken)
+    {
+        if (former is not MachineRecordState.Stopping)
+        {
+            return null;
+        }
+
+        var fence = await MachineFence.RaiseAsync(_machines, _request.App, _request.Machine, _deadline - _time.GetUtcNow() - _options.FailurePause, _time, cancellationToken);
+        return fence.Failure?.Kind switch
+        {
+            null => null,
+            MachinesFailureKind.NotFound => WakeRefusal.Gone,
+            MachinesFailureKind.Forbidden or MachinesFailureKind.Invalid => WakeRefusal.Forbidden,
+            _ => WakeRefusal.PlatformUnavailable,
+        };
     }
 
     /// <summary>Null: the platform is starting it, or it runs. One accepted start at most; another only after a refusal or an unclear answer.</summary>
@@ -110,5 +132,5 @@ internal sealed partial class WakeInFlight
 
     /// <summary>With jitter, so that replicas and machines do not ask in step.</summary>
     private Task PauseAsync(TimeSpan pause, CancellationToken cancellationToken) =>
-        Task.Delay(pause * (0.75 + (0.5 * Random.Shared.NextDouble())), _time, cancellationToken);
+        Task.Delay(pause * (0.75 + (0.5 * _random.NextDouble())), _time, cancellationToken);
 }

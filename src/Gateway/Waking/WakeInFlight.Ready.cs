@@ -19,9 +19,10 @@ internal sealed partial class WakeInFlight
     {
         var limit = _time.GetUtcNow() + _options.BootLimit;
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        await using var probing = new BootProbe(_probe, new(_request.Machine, boot, ""), LookEvery, () => Progress.Reach(WakeStep.Checking), over.Token);
+        var started = _time.GetTimestamp();
+        await using var probing = new BootProbe(_probe, new(_request.Machine, boot, "", new ProbePace(started, null)), LookEvery, () => Progress.Reach(WakeStep.Checking), over.Token);
         var looking = LookAfterAsync(TimeSpan.Zero, over.Token);
-        var watched = new Watched(_time.GetUtcNow());
+        var watched = new Watched(_time.GetUtcNow(), _resumes);
         try
         {
             while (_time.GetUtcNow() < limit)
@@ -29,6 +30,7 @@ internal sealed partial class WakeInFlight
                 await Task.WhenAny(probing.Turn(limit - _time.GetUtcNow()), looking);
                 if (await probing.IsReadyAsync())
                 {
+                    _kind = watched.Kind;
                     return BootResult.Ready(probing.Address, watched.Region);
                 }
 
@@ -43,7 +45,7 @@ internal sealed partial class WakeInFlight
                     return BootResult.Failed(reason);
                 }
 
-                await probing.AimAsync(watched.Address);
+                await probing.AimAsync(watched.Address, new ProbePace(started, _times.Expect(watched.Kind)));
                 looking = LookAfterAsync(nextLook, over.Token);
             }
         }
@@ -127,7 +129,7 @@ internal sealed partial class WakeInFlight
     }
 
     /// <summary>What was seen of the machine in this boot.</summary>
-    private sealed class Watched(DateTimeOffset started)
+    private sealed class Watched(DateTimeOffset started, bool resumes)
     {
         public DateTimeOffset Started { get; set; } = started;
 
@@ -141,6 +143,12 @@ internal sealed partial class WakeInFlight
 
         public string Region { get; private set; } = "";
 
-        public void See(Machine machine) => (Seen, Address, Region) = (true, machine.PrivateAddress ?? Address, machine.Region);
+        public BootKind Kind { get; private set; }
+
+        public void See(Machine machine)
+        {
+            (Seen, Address, Region) = (true, machine.PrivateAddress ?? Address, machine.Region);
+            Kind = new BootKind(machine.Config?.Image ?? "", machine.Region, resumes);
+        }
     }
 }

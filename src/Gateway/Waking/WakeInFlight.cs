@@ -19,12 +19,17 @@ internal sealed partial class WakeInFlight
     private readonly WakeRequest _request;
     private readonly long? _doubted;
     private readonly WokenAlone _alone;
+    private readonly BootTimes _times;
+    private readonly PrepareMachine? _prepare;
+    private readonly Random _random;
     private readonly DateTimeOffset _deadline;
+    private bool _resumes;
+    private BootKind? _kind;
 
     public WakeInFlight(
-        ISessionMap map, IMachines machines, IReadinessProbe probe, Replica replica, WakingOptions options, TimeProvider time, ILogger logger, WakeRequest request, long? doubted, WokenAlone alone)
+        ISessionMap map, IMachines machines, IReadinessProbe probe, Replica replica, WakingOptions options, TimeProvider time, ILogger logger, WakeRequest request, long? doubted, WokenAlone alone, BootTimes times, Random random, PrepareMachine? prepare)
     {
-        (_map, _machines, _probe, _replica, _options, _time, _logger, _request, _doubted, _alone) = (map, machines, probe, replica, options, time, logger, request, doubted, alone);
+        (_map, _machines, _probe, _replica, _options, _time, _logger, _request, _doubted, _alone, _times, _random, _prepare) = (map, machines, probe, replica, options, time, logger, request, doubted, alone, times, random, prepare);
         _deadline = time.GetUtcNow() + options.WakeLimit;
         Progress = new WakeProgress(time);
         Held = new HeldLine(time);
@@ -34,6 +39,9 @@ internal sealed partial class WakeInFlight
 
     /// <summary>The requests that wait for it here.</summary>
     public HeldLine Held { get; }
+
+    /// <summary>This wake, and not another replica's, saw the machine come up.</summary>
+    public bool HasWoken => Progress.At(WakeStep.Starting) is not null && Progress.At(WakeStep.Ready) is not null;
 
     /// <summary>The wake's own span, which joiners link to.</summary>
     public ActivityContext Trace { get; private set; }
@@ -102,7 +110,7 @@ internal sealed partial class WakeInFlight
                     return Awake(address, record.Boot);
                 case MachineRecordState.Gone:
                     return Refuse(WakeRefusal.Gone);
-                case MachineRecordState.Failed when record.Failure is { } failure && failure.Until > _time.GetUtcNow():
+                case MachineRecordState.Failed when record.Failure is { } failure && failure.Until > _time.GetUtcNow() && record.GoesBackTo is null:
                     return new WakeOutcome.Refused(WakeRefusals.Parse(failure.Reason), failure.Detail, failure.Until - _time.GetUtcNow());
                 case MachineRecordState.Draining:
                     // Somebody came before the stop was agreed on: the drain is over.
@@ -115,11 +123,16 @@ internal sealed partial class WakeInFlight
                     continue;
             }
 
+            if (record.State is not MachineRecordState.Waking && _prepare is not null && await _prepare(record, _request.User, cancellationToken))
+            {
+                continue;
+            }
+
             if (await ClaimAsync(record, cancellationToken) is { } claim)
             {
                 await using (claim)
                 {
-                    if (await WakeClaimedAsync(claim, takesOver: record.State is MachineRecordState.Waking, cancellationToken) is { } outcome)
+                    if (await WakeClaimedAsync(claim, record.State, cancellationToken) is { } outcome)
                     {
                         return outcome;
                     }
@@ -160,19 +173,31 @@ internal sealed partial class WakeInFlight
             Boot = takesOver ? record.Boot : record.Boot + 1,
             Address = null,
             Failure = Remembered(record.Failure),
+            Charge = _request.Charge,
             ChangedAt = _time.GetUtcNow(),
         };
-        return RecordClaim.TakeAsync(_map, next, _replica, _time, cancellationToken);
+        return RecordClaim.TakeAsync(_map, next, _replica, _time, cancellationToken, record => record with { Step = WakeSteps.NameOf(Progress.Current) });
     }
 
     /// <summary>Null: the record was taken over meanwhile, and is to be looked at again.</summary>
-    private async Task<WakeOutcome?> WakeClaimedAsync(RecordClaim claim, bool takesOver, CancellationToken cancellationToken)
+    private async Task<WakeOutcome?> WakeClaimedAsync(RecordClaim claim, MachineRecordState former, CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, claim.Lost);
+        _resumes = claim.Record.Suspended;
         BootResult result;
         try
         {
-            result = await BootAsync(claim.Record.Boot, lookFirst: takesOver, either.Token);
+            var fence = await FenceAsync(former, either.Token);
+            if (fence is WakeRefusal.PlatformUnavailable)
+            {
+                // It stays one that somebody may still be stopping.
+                await claim.EndAsync(claim.Record with { State = former }, CancellationToken.None);
+                return Refuse(WakeRefusal.PlatformUnavailable);
+            }
+
+            result = fence is { } refusal
+                ? BootResult.Failed(refusal)
+                : await BootAsync(claim.Record.Boot, lookFirst: former is MachineRecordState.Waking or MachineRecordState.Stopping, either.Token);
         }
         catch (OperationCanceledException) when (claim.Lost.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -232,7 +257,7 @@ internal sealed partial class WakeInFlight
         if (result.Address is { } address)
         {
             // The last failure stays: a machine that dies after each good answer is a failing one, and only a longer life says otherwise.
-            return record with { State = MachineRecordState.Awake, Address = address, Region = result.Region ?? record.Region, Suspended = false };
+            return record with { State = MachineRecordState.Awake, Address = address, Region = result.Region ?? record.Region, Suspended = false, Make = record.Make is { OnTrial: true } make ? make with { OnTrial = false } : record.Make };
         }
 
         return result.Refusal switch
@@ -247,7 +272,13 @@ internal sealed partial class WakeInFlight
     private WakeOutcome.Awake Awake(string address, long boot)
     {
         Progress.Reach(WakeStep.Ready);
-        return new WakeOutcome.Awake(address, boot, Timing(), Led: true);
+        var timing = Timing();
+        if (_kind is { } kind)
+        {
+            _times.Learn(kind, timing);
+        }
+
+        return new WakeOutcome.Awake(address, boot, timing, Led: true);
     }
 
     private WakeTiming Timing()
@@ -285,12 +316,4 @@ internal sealed partial class WakeInFlight
         [LoggerMessage(4006, LogLevel.Warning, "Machine {Machine} is started but could not be reached from here in boot {Boot}", EventName = "MachineUnreachable")]
         public static partial void MachineUnreachable(ILogger logger, string machine, long boot);
     }
-}
-
-/// <summary>What an attempt to boot came to: an address, or a reason.</summary>
-internal readonly record struct BootResult(string? Address, string? Region, WakeRefusal Refusal)
-{
-    public static BootResult Ready(string address, string region) => new(address, region, default);
-
-    public static BootResult Failed(WakeRefusal refusal) => new(null, null, refusal);
 }

@@ -1,3 +1,5 @@
+using Gateway.Sessions;
+
 namespace Gateway.Waking;
 
 /// <summary>What made somebody want the machine awake.</summary>
@@ -12,7 +14,11 @@ internal enum WakeCause
 }
 
 /// <summary>A machine to be brought to awake, and for whom.</summary>
-internal sealed record WakeRequest(string App, MachineId Machine, UserId? User, WakeCause Cause);
+internal sealed record WakeRequest(string App, MachineId Machine, UserId? User, WakeCause Cause)
+{
+    /// <summary>The wake that a user's budget was charged with for this; null: somebody meant it.</summary>
+    public WakeCharge? Charge { get; init; }
+}
 
 /// <summary>What waiting for a wake came to.</summary>
 internal abstract record WakeOutcome
@@ -26,7 +32,14 @@ internal abstract record WakeOutcome
     /// <param name="Boot">The life it answered in.</param>
     /// <param name="Timing">Where the time went.</param>
     /// <param name="Led">This wait began the wake; otherwise it joined one.</param>
-    public sealed record Awake(string Address, long Boot, WakeTiming Timing, bool Led) : WakeOutcome;
+    public sealed record Awake(string Address, long Boot, WakeTiming Timing, bool Led) : WakeOutcome
+    {
+        /// <summary>Of one that was held: others wait behind it.</summary>
+        public HeldPlace? Place { get; init; }
+
+        /// <summary>To be called when the machine's answer has begun, or none is to come: whoever is held behind this one may go.</summary>
+        public void Answered() => Place?.Answered();
+    }
 
     /// <summary>It is not awake, for a reason the caller is told, and may be asked for again after a while.</summary>
     public sealed record Refused(WakeRefusal Reason, string Detail, TimeSpan RetryAfter) : WakeOutcome;
@@ -73,6 +86,9 @@ internal enum WakeRefusal
 
     /// <summary>It is being updated.</summary>
     Updating,
+
+    /// <summary>It sleeps, and nobody is known to be waiting for it.</summary>
+    Asleep,
 }
 
 /// <summary>Where the time of a wake went. Zero for what did not happen.</summary>
@@ -104,6 +120,7 @@ internal static class WakeRefusals
         [WakeRefusal.HoldLimit] = ("hold_limit", "Your workspace is still starting. It goes on; please ask again."),
         [WakeRefusal.TooManyHeld] = ("too_many_held", "Too many requests wait for this workspace already."),
         [WakeRefusal.MapUnavailable] = ("map_unavailable", "Where your workspace is cannot be looked up right now."),
+        [WakeRefusal.Asleep] = ("asleep", "Your workspace sleeps. A page in the background may wake it only so often; open the page, or send a request that changes something, and it wakes."),
         [WakeRefusal.Updating] = ("updating", "Your workspace is being updated; it will be there in a moment."),
     };
 

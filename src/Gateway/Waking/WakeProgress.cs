@@ -11,6 +11,19 @@ internal enum WakeStep
     Ready,
 }
 
+internal static class WakeSteps
+{
+    public static string NameOf(WakeStep step) => step switch
+    {
+        WakeStep.Looking => "look",
+        WakeStep.Waiting => "wait",
+        WakeStep.Starting => "start",
+        WakeStep.Booting => "boot",
+        WakeStep.Checking => "check",
+        _ => "ready",
+    };
+}
+
 /// <summary>How far a wake is: each step with the moment it began. Written by the wake, read by whoever shows it.</summary>
 internal sealed class WakeProgress(TimeProvider time)
 {

@@ -10,6 +10,9 @@ internal sealed class WakingOptions
     /// <summary>How long a request is held. Under the common idle cut of 60 s in front of us.</summary>
     public TimeSpan HoldLimit { get; set; } = TimeSpan.FromSeconds(50);
 
+    /// <summary>How long a person's navigation is held before the waiting page shows. 0: at once; <see cref="HoldLimit"/> or more: never.</summary>
+    public TimeSpan PageAfter { get; set; } = TimeSpan.FromSeconds(4);
+
     /// <summary>How long one wake may take in all, whoever still waits.</summary>
     public TimeSpan WakeLimit { get; set; } = TimeSpan.FromSeconds(120);
 
@@ -31,6 +34,15 @@ internal sealed class WakingOptions
     /// <summary>How many good answers in a row make a machine ready.</summary>
     public int HealthyAnswers { get; set; } = 1;
 
+    /// <summary>A path that must also take a WebSocket before a machine is ready, such as <c>/terminal</c>. Empty: none.</summary>
+    public string SocketPath { get; set; } = "";
+
+    /// <summary>How many wakes an hour a user's pages may cause by themselves, with nobody showing up until the next sleep. 0: none.</summary>
+    public int BackgroundWakesPerHour { get; set; } = 2;
+
+    /// <summary>Paths, with all below them, that never wake a machine and never count as use: what monitors ask for. Such as <c>/api/health</c>.</summary>
+    public string[] MonitorPaths { get; set; } = [];
+
     /// <summary>How long a failed wake is remembered at first; it doubles with each failure in a row.</summary>
     public TimeSpan FailurePause { get; set; } = TimeSpan.FromSeconds(5);
 
@@ -45,6 +57,7 @@ internal sealed class WakingOptionsValidation : IValidateOptions<WakingOptions>
     {
         var faults = new List<string>();
         Check(options.HoldLimit > TimeSpan.Zero && options.HoldLimit <= TimeSpan.FromMinutes(10), "Waking:HoldLimit must be between 0 and 00:10:00, such as 00:00:50.");
+        Check(options.PageAfter >= TimeSpan.Zero, "Waking:PageAfter must not be negative, such as 00:00:04.");
         Check(options.WakeLimit >= options.BootLimit, "Waking:WakeLimit must not be shorter than Waking:BootLimit.");
         Check(options.BootLimit >= TimeSpan.FromSeconds(1), "Waking:BootLimit must be at least one second.");
         Check(options.MaxHeldPerUser >= 1, "Waking:MaxHeldPerUser must be at least 1.");
@@ -52,6 +65,9 @@ internal sealed class WakingOptionsValidation : IValidateOptions<WakingOptions>
         Check(options.HealthPath.StartsWith('/'), "Waking:HealthPath must begin with a slash, such as /api/health.");
         Check(options.HealthStatus is >= 100 and <= 599, "Waking:HealthStatus must be an HTTP status, such as 200.");
         Check(options.HealthyAnswers is >= 1 and <= 100, "Waking:HealthyAnswers must be between 1 and 100.");
+        Check(options.SocketPath.Length == 0 || options.SocketPath.StartsWith('/'), "Waking:SocketPath must be empty or begin with a slash, such as /terminal.");
+        Check(options.BackgroundWakesPerHour is >= 0 and <= 1000, "Waking:BackgroundWakesPerHour must be between 0 and 1000.");
+        Check(Array.TrueForAll(options.MonitorPaths, static path => path.StartsWith('/')), "Waking:MonitorPaths: each must begin with a slash, such as /api/health.");
         Check(options.FailurePause > TimeSpan.Zero && options.FailurePause <= options.LongestFailurePause, "Waking:FailurePause must be positive and not longer than Waking:LongestFailurePause.");
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
 

@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Waking;
@@ -10,8 +11,12 @@ internal static class WakingSetup
         services.AddOptions<WakingOptions>().BindConfiguration(WakingOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<WakingOptions>, WakingOptionsValidation>();
         services.AddSingleton(static provider => new HeldRequests(provider.GetRequiredService<IOptions<WakingOptions>>().Value));
+        services.AddSingleton<BootTimes>();
         services.AddSingleton<WakingMetrics>();
+        // A service, so that a simulation can replay what chance decided.
+        services.TryAddSingleton(Random.Shared);
         services.AddSingleton<MachineWaker>();
+        services.AddSingleton<BackgroundWakes>();
         return services;
     }
 }

@@ -8,22 +8,14 @@ namespace Gateway.FunctionalTests.Cloud;
 /// <summary>What a person does with the local cloud, in a real browser.</summary>
 public sealed class BrowserTests
 {
-    private const string Chromium = "/usr/bin/chromium";
-
     // A whole cloud, a browser and two machines on a busy computer.
     private const float Patience = 30_000;
 
     [Fact]
     public async Task Alice_SignsInAndTypesIntoHerTerminal_AndBobGetsAMachineOfHisOwn()
     {
-        Assert.True(File.Exists(Chromium), "Chromium is needed for this test and is not installed: run `bash tests/run`, which installs it.");
         await using var cloud = await RunningCloud.StartAsync();
-        using var playwright = await Playwright.CreateAsync();
-        await using var browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions
-        {
-            ExecutablePath = Chromium,
-            Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
-        });
+        await using var browser = await RunningBrowser.StartAsync();
 
         var alice = await SignInAsync(browser, cloud, "alice");
         Assert.Contains("42", await TypeAsync(alice, "echo $((6*7))", "42"), StringComparison.Ordinal);
@@ -40,12 +32,9 @@ public sealed class BrowserTests
     }
 
     /// <summary>A profile of its own: to the workspace, through the provider's page, and back to where it was going.</summary>
-    private static async Task<IPage> SignInAsync(IBrowser browser, RunningCloud cloud, string name)
+    private static async Task<IPage> SignInAsync(RunningBrowser browser, RunningCloud cloud, string name)
     {
-        var context = await browser.NewContextAsync();
-        context.SetDefaultTimeout(Patience);
-        context.SetDefaultNavigationTimeout(Patience);
-        var page = await context.NewPageAsync();
+        var page = await browser.OpenAsync();
         try
         {
             await page.GotoAsync(cloud.Url + "?from=bookmark");

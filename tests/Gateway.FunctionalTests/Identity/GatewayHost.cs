@@ -18,6 +18,9 @@ namespace Gateway.FunctionalTests.Identity;
 /// <summary>The rooms Identity and Operations in a real Kestrel, with a catch-all where the workspace would be: it tells what it saw.</summary>
 internal sealed class GatewayHost : IAsyncDisposable
 {
+    /// <summary>Where the room keeps its things in the Redis of a test.</summary>
+    public static readonly IdentityKeys Keys = new("{gateway}", "{gateway}:sequence", RedisChannel.Literal("{gateway}:changes"));
+
     private GatewayHost(WebApplication app, TestAuthority authority, MemorySignInStore store, MemorySessions sessions)
     {
         App = app;
@@ -90,7 +93,7 @@ internal sealed class GatewayHost : IAsyncDisposable
         }
         else
         {
-            builder.Services.AddSignInsInRedis(_ => redis.GetDatabase());
+            builder.Services.AddSignInsInRedis(_ => redis.GetDatabase(), _ => Keys);
         }
 
         builder.Services.AddSingleton<PublicListener>();
@@ -158,24 +161,30 @@ internal sealed class MemorySignInStore : ISignInStore
 
     public int Reads => Volatile.Read(ref _reads);
 
-    public Task WriteAsync(string handle, UserId user, byte[] signIn, TimeSpan lifetime)
+    public Task WriteAsync(string id, UserId user, byte[] signIn, TimeSpan lifetime)
     {
         ThrowIfAway();
-        _signIns[handle] = signIn;
+        _signIns[id] = signIn;
         return Task.CompletedTask;
     }
 
-    public Task<byte[]?> ReadAsync(string handle)
+    public Task<bool> RewriteAsync(string id, byte[] signIn, TimeSpan lifetime)
+    {
+        ThrowIfAway();
+        return Task.FromResult(_signIns.TryGetValue(id, out var before) && _signIns.TryUpdate(id, signIn, before));
+    }
+
+    public Task<byte[]?> ReadAsync(string id)
     {
         Interlocked.Increment(ref _reads);
         ThrowIfAway();
-        return Task.FromResult(_signIns.GetValueOrDefault(handle));
+        return Task.FromResult(_signIns.GetValueOrDefault(id));
     }
 
-    public Task RemoveAsync(string handle)
+    public Task RemoveAsync(string id)
     {
         ThrowIfAway();
-        _signIns.TryRemove(handle, out _);
+        _signIns.TryRemove(id, out _);
         return Task.CompletedTask;
     }
 

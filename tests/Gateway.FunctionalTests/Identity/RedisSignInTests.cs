@@ -67,17 +67,20 @@ public sealed class RedisSignInTests
     {
         await using var redis = await RedisProcess.StartAsync();
         await using var connection = await redis.ConnectAsync();
-        var store = new RedisSignInStore(() => connection.GetDatabase(), TimeProvider.System);
+        var store = new RedisSignInStore(new IdentityCalls(() => connection.GetDatabase(), GatewayHost.Keys, TimeProvider.System));
+        var id = CredentialId.Of("the-handle");
 
-        await store.WriteAsync("the-handle", new UserId("alice"), [1, 2, 3], TimeSpan.FromHours(1));
+        await store.WriteAsync(id, new UserId("alice"), [1, 2, 3], TimeSpan.FromHours(1));
 
-        Assert.Equal([1, 2, 3], await store.ReadAsync("the-handle"));
-        Assert.Null(await store.ReadAsync("another-handle"));
+        Assert.Equal([1, 2, 3], await store.ReadAsync(id));
+        Assert.Null(await store.ReadAsync(CredentialId.Of("another-handle")));
         var key = ((string[]?)await connection.GetDatabase().ScriptEvaluateAsync("return redis.call('keys', '*')"))!.Single();
         Assert.StartsWith("{gateway}:sign-in:", key, StringComparison.Ordinal);
         Assert.DoesNotContain("the-handle", key, StringComparison.Ordinal);
         Assert.InRange((await connection.GetDatabase().KeyTimeToLiveAsync(key))!.Value, TimeSpan.FromMinutes(50), TimeSpan.FromHours(1));
-        await store.RemoveAsync("the-handle");
-        Assert.Null(await store.ReadAsync("the-handle"));
+        await store.RemoveAsync(id);
+        Assert.Null(await store.ReadAsync(id));
+        Assert.False(await store.RewriteAsync(id, [4], TimeSpan.FromHours(1)));
+        Assert.Null(await store.ReadAsync(id));
     }
 }

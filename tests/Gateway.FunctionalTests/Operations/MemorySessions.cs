@@ -6,6 +6,15 @@ namespace Gateway.FunctionalTests;
 /// <summary>A session map to read from: what the operations endpoints need of one, and no more.</summary>
 internal sealed class MemorySessions : ISessionMap, IRouteIndex
 {
+    /// <summary>Nobody writes here, so nothing is ever raised.</summary>
+    public event Action<Session>? SessionWritten { add { } remove { } }
+
+    /// <inheritdoc cref="SessionWritten"/>
+    public event Action<MachineRecord>? MachineWritten { add { } remove { } }
+
+    /// <inheritdoc cref="SessionWritten"/>
+    public event Action<UserId, long>? SessionRemoved { add { } remove { } }
+
     public ConcurrentDictionary<UserId, Session> Sessions { get; } = new();
 
     public ConcurrentDictionary<MachineId, MachineRecord> Machines { get; } = new();
@@ -53,6 +62,13 @@ internal sealed class MemorySessions : ISessionMap, IRouteIndex
 
     public Task<IReadOnlyList<DateTimeOffset?>> LastActivityAsync(IReadOnlyList<MachineId> machines, CancellationToken cancellationToken) =>
         Task.FromResult<IReadOnlyList<DateTimeOffset?>>([.. machines.Select(machine => Activity.TryGetValue(machine, out var at) ? at : (DateTimeOffset?)null)]);
+
+    public Task<SessionsPage> PageAsync(string? after, string? prefix, int limit, CancellationToken cancellationToken)
+    {
+        ThrowIfAway();
+        var rest = Named(null, prefix ?? "").Where(user => after is null || string.CompareOrdinal(user.Value, after) > 0).ToList();
+        return Task.FromResult(new SessionsPage([.. rest.Take(limit).Select(user => Sessions[user])], rest.Count > limit ? rest[limit - 1].Value : null));
+    }
 
     public Task<Session?> FindSessionAsync(UserId user, CancellationToken cancellationToken)
     {

@@ -8,6 +8,8 @@ namespace Gateway.FunctionalTests.Sample;
 /// <summary>A sample workspace on a free port, over a folder of its own.</summary>
 internal sealed class WorkspaceFixture : IAsyncDisposable
 {
+    public const string Machine = "d8d0000000000a";
+
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
     private readonly WebApplication _app;
 
@@ -24,10 +26,10 @@ internal sealed class WorkspaceFixture : IAsyncDisposable
 
     public HttpClient Client { get; }
 
-    public static async Task<WorkspaceFixture> StartAsync(TimeProvider? time = null)
+    public static async Task<WorkspaceFixture> StartAsync(TimeProvider? time = null, Uri? gatewayKeys = null)
     {
         var folder = Directory.CreateTempSubdirectory("workspace-").FullName;
-        var settings = new WorkspaceSettings { Listen = new IPEndPoint(IPAddress.Loopback, 0), Folder = folder };
+        var settings = new WorkspaceSettings { Listen = new IPEndPoint(IPAddress.Loopback, 0), Folder = folder, GatewayKeys = gatewayKeys, Machine = Machine };
         var app = WorkspaceApp.Build(settings, time ?? TimeProvider.System);
         await app.StartAsync().WaitAsync(Limit);
         return new WorkspaceFixture(app, folder);

@@ -21,6 +21,8 @@ internal sealed class MapReplica : IAsyncDisposable
 
     public RedisSessionMap Map => _host.Services.GetRequiredService<RedisSessionMap>();
 
+    public INotes Notes => _host.Services.GetRequiredService<INotes>();
+
     public IVisitMap Visits => _host.Services.GetRequiredService<IVisitMap>();
 
     public IRouteIndex Index => _host.Services.GetRequiredService<IRouteIndex>();

@@ -41,7 +41,7 @@ public sealed class GarnetSessionMapTests : SessionMapTests, IAsyncLifetime
     }
 }
 
-public abstract class SessionMapTests
+public abstract partial class SessionMapTests
 {
     private static readonly UserId Alice = new("alice");
     private static readonly MachineId Machine = new("d8d0000000000a");
@@ -101,11 +101,13 @@ public abstract class SessionMapTests
         var before = await replica.Map.ReadGenerationAsync(CancellationToken.None);
         Assert.True(await replica.Map.MarkListedAsync(before.Id, CancellationToken.None));
         Assert.True((await replica.Map.ReadGenerationAsync(CancellationToken.None)).Listed);
+        Assert.Equal(before.Since, (await replica.Map.ReadGenerationAsync(CancellationToken.None)).Since);
         await ForgetAllAsync();
 
         var after = await replica.Map.ReadGenerationAsync(CancellationToken.None);
 
         Assert.NotEqual(before.Id, after.Id);
+        Assert.True(after.Since >= before.Since);
         Assert.False(after.Listed);
         Assert.False(await replica.Map.MarkListedAsync(before.Id, CancellationToken.None));
     }
@@ -145,13 +147,13 @@ public abstract class SessionMapTests
             await replica.Map.WriteAsync(Session("m") with { User = new UserId(user) }, CancellationToken.None);
         }
 
-        var first = await replica.Index.ListUsersAsync(null, "", null, 2, CancellationToken.None);
-        var rest = await replica.Index.ListUsersAsync(null, "", first[^1], 10, CancellationToken.None);
-        var al = await replica.Index.ListUsersAsync(null, "al", null, 10, CancellationToken.None);
+        var first = (await replica.Map.PageAsync(null, null, 2, CancellationToken.None)).Sessions;
+        var rest = (await replica.Map.PageAsync(first[^1].User.Value, null, 10, CancellationToken.None)).Sessions;
+        var al = (await replica.Map.PageAsync(null, "al", 10, CancellationToken.None)).Sessions;
 
-        Assert.Equal(["al", "alice"], first.Select(static user => user.Value));
-        Assert.Equal(["bob", "carol", "Ünal/..|x"], rest.Select(static user => user.Value));
-        Assert.Equal(["al", "alice"], al.Select(static user => user.Value));
+        Assert.Equal(["al", "alice"], first.Select(static session => session.User.Value));
+        Assert.Equal(["bob", "carol", "Ünal/..|x"], rest.Select(static session => session.User.Value));
+        Assert.Equal(["al", "alice"], al.Select(static session => session.User.Value));
     }
 
     [Fact]
@@ -164,7 +166,7 @@ public abstract class SessionMapTests
         Assert.False(await replica.Map.RemoveAsync(old, CancellationToken.None));
         Assert.True(await replica.Map.RemoveAsync(now, CancellationToken.None));
         Assert.Null(await replica.Map.FindSessionAsync(Alice, CancellationToken.None));
-        Assert.Empty(await replica.Index.ListUsersAsync(null, "", null, 10, CancellationToken.None));
+        Assert.Empty((await replica.Map.PageAsync(null, null, 10, CancellationToken.None)).Sessions);
     }
 
     [Fact]
@@ -179,7 +181,10 @@ public abstract class SessionMapTests
         Assert.Equal([Machine], await replica.Visits.ReadDueAsync(now, 10, CancellationToken.None));
         Assert.Equal([Machine, other], await replica.Visits.ReadDueAsync(now.AddMinutes(1), 10, CancellationToken.None));
         Assert.Equal([now, now.AddSeconds(5), null], await replica.Visits.LastActivityAsync([Machine, other, new("unknown")], CancellationToken.None));
-        await replica.Visits.ForgetDueAsync(Machine, CancellationToken.None);
+        await replica.Visits.ForgetDueAsync(Machine, now.AddSeconds(-1), CancellationToken.None);
+        Assert.Equal(now, await replica.Visits.DueAtAsync(Machine, CancellationToken.None));
+        await replica.Visits.ForgetDueAsync(Machine, now, CancellationToken.None);
+        Assert.Null(await replica.Visits.DueAtAsync(Machine, CancellationToken.None));
         Assert.Equal([other], await replica.Visits.ReadDueAsync(now.AddMinutes(1), 10, CancellationToken.None));
     }
 

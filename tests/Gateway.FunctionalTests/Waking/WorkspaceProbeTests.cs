@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
 using Gateway.Proxying;
 using Gateway.Waking;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Options;
 using Xunit;
 
@@ -16,8 +18,12 @@ public sealed class WorkspaceProbeTests : IAsyncDisposable
 
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _end = new();
+    private readonly WakingOptions _options = new();
     private readonly ConcurrentQueue<Task> _answering = new();
     private readonly ConcurrentQueue<(int Connection, string Path)> _asked = new();
+    private static WakingMetrics Metrics { get; } =
+        new(new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>(), new HeldRequests(new WakingOptions()));
+
     private Task _accepting = Task.CompletedTask;
     private int _connections;
 
@@ -66,9 +72,9 @@ public sealed class WorkspaceProbeTests : IAsyncDisposable
 
     private static Destination Target => new(new MachineId("probed"), 1, "127.0.0.1");
 
-    private static Task<ProbeOutcome> ProbeAsync(WorkspaceConnections connections, TimeSpan limit) =>
-        new WorkspaceProbe(connections, Options.Create(new WakingOptions()), TimeProvider.System)
-            .ProbeAsync(new ProbeTarget(Target.Machine, Target.Boot, Target.Address), limit, static () => { }, CancellationToken.None)
+    private Task<ProbeOutcome> ProbeAsync(WorkspaceConnections connections, TimeSpan limit) =>
+        new WorkspaceProbe(connections, Metrics, Options.Create(_options), TimeProvider.System)
+            .ProbeAsync(new ProbeTarget(Target.Machine, Target.Boot, Target.Address, new ProbePace(TimeProvider.System.GetTimestamp(), null)), limit, static () => { }, CancellationToken.None)
             .WaitAsync(Bound);
 
     /// <summary>Null: the connection is taken, and nothing is said on it.</summary>

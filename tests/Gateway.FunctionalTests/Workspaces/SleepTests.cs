@@ -12,6 +12,8 @@ public sealed class SleepTests
     private static readonly (string, string)[] Quick =
     [
         ("Idling:IdleAfter", "00:00:01"), ("Idling:SweepEvery", "00:00:00.2"), ("Idling:ReportEvery", "00:00:00.2"), ("Idling:ConsentGrace", "00:00:20"),
+        // A new map is left alone for one lease.
+        ("Idling:ReplicaLease", "00:00:03"),
     ];
 
     [Fact]

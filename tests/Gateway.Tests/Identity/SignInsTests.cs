@@ -153,6 +153,34 @@ public sealed class SignInsTests
     }
 
     [Fact]
+    public async Task RenewalAfterASignOutElsewhere_DoesNotBringItBack()
+    {
+        var ticket = Ticket();
+        var handle = await _here.StoreAsync(ticket);
+        await _other.RemoveAsync(handle);
+
+        await _here.RenewAsync(handle, ticket);
+
+        Assert.Null(await FindAsync(_here, handle));
+        Assert.Null(await FindAsync(_other, handle));
+    }
+
+    [Fact]
+    public async Task EndHeardDuringARead_IsReadAgainAtTheNextUse()
+    {
+        var handle = await _here.StoreAsync(Ticket());
+        _store.BeforeAnswer = async () =>
+        {
+            await _here.RemoveAsync(handle);
+            _other.HasEnded(CredentialId.Of("something else"));
+        };
+        await FindAsync(_other, handle);
+        _store.BeforeAnswer = null;
+
+        Assert.Null(await FindAsync(_other, handle));
+    }
+
+    [Fact]
     public async Task AbsoluteEnd_HoldsHoweverOftenRenewed()
     {
         var handle = await _here.StoreAsync(Ticket());
@@ -225,26 +253,32 @@ public sealed class SignInsTests
         /// <summary>Runs after the value was read and before it is answered.</summary>
         public Func<Task>? BeforeAnswer { get; set; }
 
-        public Task WriteAsync(string handle, UserId user, byte[] signIn, TimeSpan lifetime)
+        public Task<bool> RewriteAsync(string id, byte[] signIn, TimeSpan lifetime)
         {
             ThrowIfAway();
-            _signIns[handle] = signIn;
+            return Task.FromResult(_signIns.TryGetValue(id, out var before) && _signIns.TryUpdate(id, signIn, before));
+        }
+
+        public Task WriteAsync(string id, UserId user, byte[] signIn, TimeSpan lifetime)
+        {
+            ThrowIfAway();
+            _signIns[id] = signIn;
             return Task.CompletedTask;
         }
 
-        public async Task<byte[]?> ReadAsync(string handle)
+        public async Task<byte[]?> ReadAsync(string id)
         {
             Reads++;
             ThrowIfAway();
-            var value = _signIns.GetValueOrDefault(handle);
+            var value = _signIns.GetValueOrDefault(id);
             await (BeforeAnswer?.Invoke() ?? Task.CompletedTask);
             return value;
         }
 
-        public Task RemoveAsync(string handle)
+        public Task RemoveAsync(string id)
         {
             ThrowIfAway();
-            _signIns.TryRemove(handle, out _);
+            _signIns.TryRemove(id, out _);
             return Task.CompletedTask;
         }
 

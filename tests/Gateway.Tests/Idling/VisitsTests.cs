@@ -66,7 +66,7 @@ public sealed class VisitsTests
         var retired = _visits.Of(Machine)!;
         _visits.Retire(retired);
 
-        Assert.False(retired.TryEnter(socket: false));
+        Assert.False(retired.TryEnter(socket: false, counts: true));
         Assert.Null(retired.CloseGate());
         Assert.Equal(0, retired.Open);
         using var visit = _visits.Open(Machine, socket: false, counts: true);

@@ -23,6 +23,7 @@ internal sealed class ProvisioningStage
     public FakeTimeProvider Time => World.Time;
     public SimulatedMap Map { get; }
     public SimulatedMachines Machines { get; }
+    public SimulatedNotes Notes { get; } = new();
     public WorkspaceOptions Options { get; } = new() { NameKey = "fake-name-key-for-tests-0123456789" };
     public WorkspaceNames Names { get; }
     public string App => Options.App;
@@ -36,7 +37,7 @@ internal sealed class ProvisioningStage
     {
         var template = new WorkspaceTemplate(Options, Names);
         var platform = new WorkspacePlatform(Machines.For(replica));
-        var build = new WorkspaceBuild(platform, template, Names, new WorkspaceVolume(platform, template, Names, Time));
+        var build = new WorkspaceBuild(platform, template, Names, new WorkspaceVolume(platform, template, Names, Time), new WorkspaceOverrides(Notes));
         return new WorkspaceProvisioner(Map.For(replica), build, template, Options, ReadListing, replica.Name, Time,
             new ProvisioningMetrics(new NoMeters()), NullLogger<WorkspaceProvisioner>.Instance);
     }

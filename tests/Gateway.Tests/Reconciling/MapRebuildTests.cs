@@ -339,6 +339,7 @@ public sealed class MapRebuildTests
     private MapRebuild Rebuild(SimulatedReplica replica) => new(
         _stage.Map.For(replica),
         new MachineListing(_stage.Machines.For(replica), _stage.Names, [_stage.App], _stage.Time),
+        new MachineAdoption(_stage.Map.For(replica), _stage.Time),
         TimeSpan.FromMinutes(5),
         _stage.Time,
         new ReconcilingMetrics(new NoMeters()),

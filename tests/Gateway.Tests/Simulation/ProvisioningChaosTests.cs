@@ -114,7 +114,7 @@ public sealed class ProvisioningChaosTests
             }
         }
 
-        stage.ReadListing = new MapRebuild(stage.Map.For(replica), new MachineListing(stage.Machines.For(replica), stage.Names, [stage.App], stage.Time),
+        stage.ReadListing = new MapRebuild(stage.Map.For(replica), new MachineListing(stage.Machines.For(replica), stage.Names, [stage.App], stage.Time), new MachineAdoption(stage.Map.For(replica), stage.Time),
             TimeSpan.FromMinutes(1), stage.Time, new ReconcilingMetrics(new NoMeters()), NullLogger<MapRebuild>.Instance).EnsureListedAsync;
         return stage.Provisioner(replica);
     }

@@ -7,6 +7,7 @@ internal sealed partial class SimulatedMachines
 {
     private readonly List<PlannedFault> _planned = [];
     private readonly Dictionary<string, TimeSpan> _delays = [];
+    private readonly Dictionary<string, BootBehaviour> _images = [];
     private readonly HashSet<string> _fullRegions = [];
     private readonly HashSet<string> _quotaRegions = [];
 
@@ -47,6 +48,15 @@ internal sealed partial class SimulatedMachines
 
     /// <summary>How the boots of the machine go from now on.</summary>
     public void NextBoots(MachineId machine, BootBehaviour behaviour) => Touch(machine, (found, _) => found.Boot = behaviour);
+
+    /// <summary>How every boot with this image goes, on all machines.</summary>
+    public void BootsOf(string image, BootBehaviour behaviour) { lock (_lock) { _images[image] = behaviour; } }
+
+    /// <summary>Somebody changed the configuration behind the gateway's back, at rest.</summary>
+    public void Reconfigure(MachineId machine, MachineConfig config) => Touch(machine, (found, _) => found.Config = config);
+
+    /// <summary>What the platform says of the machine from now on.</summary>
+    public void SetState(MachineId machine, PlatformState state) => Touch(machine, (found, _) => found.State = state);
 
     /// <summary>Fly moved the machine to another host: the address is another one.</summary>
     public string Migrate(MachineId machine)

@@ -118,7 +118,7 @@ internal sealed partial class SimulatedMachines
         machine.Address ??= NewAddress();
         machine.Boots++;
         Event(machine, "started", at, requested: false);
-        switch (machine.Boot)
+        switch (_images.GetValueOrDefault(machine.Config.Image, machine.Boot))
         {
             case BootBehaviour.Healthy:
                 machine.ReadyAt = at + ReadyDelay;

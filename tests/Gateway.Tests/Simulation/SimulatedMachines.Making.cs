@@ -60,7 +60,13 @@ internal sealed partial class SimulatedMachines
                 return found.Failure;
             }
 
-            found.Value.Config = found.Value.Config with { Metadata = new(found.Value.Config.Metadata ?? []) { [key] = value } };
+            var metadata = new Dictionary<string, string>(found.Value.Config.Metadata ?? []) { [key] = value };
+            if (value.Length == 0)
+            {
+                metadata.Remove(key);
+            }
+
+            found.Value.Config = found.Value.Config with { Metadata = metadata };
             return default(Done);
         }, cancellationToken);
 

@@ -21,6 +21,9 @@ internal sealed class SimulatedMap(TimeProvider time)
 
     public TimeProvider Time => time;
 
+    /// <summary>Every write of a machine's record, as the real map's script sees it.</summary>
+    public event Action<MachineRecord>? MachineWritten;
+
     public SimulatedMapView For(SimulatedReplica replica)
     {
         var view = new SimulatedMapView(this, replica);
@@ -115,6 +118,7 @@ internal sealed class SimulatedMap(TimeProvider time)
             }
 
             next = _machines[next.Machine] = next with { Epoch = NextEpoch(next.Epoch) };
+            MachineWritten?.Invoke(next);
         }
 
         Announce(next.Machine);
@@ -153,7 +157,7 @@ internal sealed class SimulatedMap(TimeProvider time)
         }
     }
 
-    private MapGeneration Generation() => _generation ?? new MapGeneration($"generation-{++_generations}", false);
+    private MapGeneration Generation() => _generation ?? new MapGeneration($"generation-{++_generations}", false, time.GetUtcNow());
 
     // Redis's own clock moves between any two calls even while the test's stands still, so no epoch is ever given twice, also not across a flush.
     private long NextEpoch(long old)

@@ -10,6 +10,12 @@ internal sealed class SimulatedMapView(SimulatedMap map, SimulatedReplica replic
     private readonly Lock _lock = new();
     private readonly Dictionary<object, TaskCompletionSource> _waiting = [];
 
+    public event Action<Session>? SessionWritten;
+
+    public event Action<MachineRecord>? MachineWritten;
+
+    public event Action<UserId, long>? SessionRemoved;
+
     public SimulatedReplica Replica => replica;
 
     public Task<Session?> FindSessionAsync(UserId user, CancellationToken cancellationToken) =>
@@ -21,14 +27,46 @@ internal sealed class SimulatedMapView(SimulatedMap map, SimulatedReplica replic
     public Task<IReadOnlyList<MachineRecord?>> FindMachinesAsync(IReadOnlyList<MachineId> machines, CancellationToken cancellationToken) =>
         CallAsync<IReadOnlyList<MachineRecord?>>("map.find_machines", () => [.. machines.Select(map.Find)], cancellationToken);
 
-    public Task<MapWrite<Session>> WriteAsync(Session next, CancellationToken cancellationToken) =>
-        CallAsync("map.write_session", () => map.Write(next), cancellationToken);
+    public Task<SessionsPage> PageAsync(string? after, string? prefix, int limit, CancellationToken cancellationToken) => CallAsync("map.page", () =>
+    {
+        var rest = map.Sessions.Where(session => session.User.Value.StartsWith(prefix ?? "", StringComparison.Ordinal))
+            .OrderBy(session => session.User.Value, StringComparer.Ordinal)
+            .Where(session => after is null || string.CompareOrdinal(session.User.Value, after) > 0).ToList();
+        return new SessionsPage([.. rest.Take(limit)], rest.Count > limit ? rest[limit - 1].User.Value : null);
+    }, cancellationToken);
 
-    public Task<MapWrite<MachineRecord>> WriteAsync(MachineRecord next, CancellationToken cancellationToken) =>
-        CallAsync("map.write_machine", () => map.Write(next), cancellationToken);
+    public async Task<MapWrite<Session>> WriteAsync(Session next, CancellationToken cancellationToken)
+    {
+        var write = await CallAsync("map.write_session", () => map.Write(next), cancellationToken);
+        if (write.Won)
+        {
+            SessionWritten?.Invoke(write.Current!);
+        }
 
-    public Task<bool> RemoveAsync(Session session, CancellationToken cancellationToken) =>
-        CallAsync("map.remove_session", () => map.Remove(session), cancellationToken);
+        return write;
+    }
+
+    public async Task<MapWrite<MachineRecord>> WriteAsync(MachineRecord next, CancellationToken cancellationToken)
+    {
+        var write = await CallAsync("map.write_machine", () => map.Write(next), cancellationToken);
+        if (write.Won)
+        {
+            MachineWritten?.Invoke(write.Current!);
+        }
+
+        return write;
+    }
+
+    public async Task<bool> RemoveAsync(Session session, CancellationToken cancellationToken)
+    {
+        var removed = await CallAsync("map.remove_session", () => map.Remove(session), cancellationToken);
+        if (removed)
+        {
+            SessionRemoved?.Invoke(session.User, session.Epoch + 1);
+        }
+
+        return removed;
+    }
 
     public Task<MapGeneration> ReadGenerationAsync(CancellationToken cancellationToken) =>
         CallAsync("map.generation", map.ReadGeneration, cancellationToken);

@@ -83,6 +83,13 @@ internal sealed class SimulatedReplica(string name)
         return answer;
     }
 
+    /// <summary>A message arrives: heard when the process runs, and never by a dead one.</summary>
+    internal async Task HearAsync()
+    {
+        await Task.Yield();
+        await PassAsync();
+    }
+
     private async Task PassAsync()
     {
         while (true)

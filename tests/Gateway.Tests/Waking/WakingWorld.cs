@@ -47,8 +47,8 @@ internal sealed class WakingWorld
         var meters = new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>();
         var probe = new SimulatedProbe(Machines, Time);
         var waker = new MachineWaker(
-            Map.For(replica), Machines.For(replica), probe, new Replica(replica.Name), held, new WakingMetrics(meters, held),
-            Microsoft.Extensions.Options.Options.Create(Options), Time, NullLoggerFactory.Instance);
+            Map.For(replica), Machines.For(replica), probe, new Replica(replica.Name), held, new BootTimes(), new WakingMetrics(meters, held),
+            Microsoft.Extensions.Options.Options.Create(Options), Time, Random.Shared, NullLoggerFactory.Instance);
         return new Waker(this, replica, waker, probe);
     }
 

@@ -1,0 +1,133 @@
+using System.Collections.Concurrent;
+
+namespace Gateway.Identity;
+
+/// <summary>
+/// What the store last said of each credential, by its id, in memory and bounded, so that a warm request asks nobody. Believed for a while, doubted when a
+/// change may have gone by unheard, and believed longer, but not for ever, while the store does not answer.
+/// </summary>
+internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Func<string, Task<T?>> read, Func<T, bool> isPast)
+    where T : class
+{
+    private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(2);
+
+    private readonly ConcurrentDictionary<string, Belief> _believed = new(StringComparer.Ordinal);
+    private int _evicting;
+
+    // Raised with everything heard: what was read while something was heard may be older than it.
+    private long _heard;
+
+    public int Count => _believed.Count;
+
+    /// <summary>Null: there is no such credential, unless not known.</summary>
+    public async ValueTask<(T? Value, bool Known)> FindAsync(string id)
+    {
+        _believed.TryGetValue(id, out var belief);
+        if (belief is { Doubted: false } && Age(belief) < options.BelieveFor && (belief.Value is null || !isPast(belief.Value)))
+        {
+            return (belief.Value, true);
+        }
+
+        if (belief is not null && belief.AskedAt != 0 && time.GetElapsedTime(belief.AskedAt) < AskAgainAfter)
+        {
+            return BelieveWithoutStore(belief);
+        }
+
+        try
+        {
+            var heard = Volatile.Read(ref _heard);
+            return (Learn(id, belief, await read(id), heard), true);
+        }
+        catch (SignInStoreUnavailableException)
+        {
+            belief?.AskedInVain(time.GetTimestamp());
+            return BelieveWithoutStore(belief);
+        }
+    }
+
+    /// <summary>Written here, so it is so.</summary>
+    public void Set(string id, T value)
+    {
+        _believed[id] = new Belief(value, time.GetTimestamp());
+        EvictIfFull();
+    }
+
+    /// <summary>It has ended, here or elsewhere; a read that is under way must not bring it back.</summary>
+    public void End(string id)
+    {
+        Interlocked.Increment(ref _heard);
+        _believed[id] = new Belief(null, time.GetTimestamp());
+        EvictIfFull();
+    }
+
+    /// <summary>Makes the next use of everything ask the store.</summary>
+    public void Doubt()
+    {
+        Interlocked.Increment(ref _heard);
+        foreach (var belief in _believed.Values)
+        {
+            belief.Doubt();
+        }
+    }
+
+    private (T? Value, bool Known) BelieveWithoutStore(Belief? belief) =>
+        belief is not null && Age(belief) <= options.TrustWithoutRedis ? (belief.Value, true) : (null, false);
+
+    // Replaces only what was there before the read: an end heard meanwhile wins.
+    private T? Learn(string id, Belief? before, T? stored, long heard)
+    {
+        if (stored is null)
+        {
+            _believed.TryRemove(id, out _);
+            return null;
+        }
+
+        var next = new Belief(stored, time.GetTimestamp());
+        var learnt = before is null ? _believed.TryAdd(id, next) : _believed.TryUpdate(id, next, before);
+        if (Volatile.Read(ref _heard) != heard)
+        {
+            next.Doubt();
+        }
+
+        EvictIfFull();
+        return learnt || !_believed.TryGetValue(id, out var other) ? stored : other.Value;
+    }
+
+    private void EvictIfFull()
+    {
+        if (_believed.Count <= options.MaximumBelieved || Interlocked.Exchange(ref _evicting, 1) == 1)
+        {
+            return;
+        }
+
+        // A tenth at a time, the longest unverified first: a sort per entry would be the attack.
+        foreach (var (id, _) in _believed.OrderBy(pair => pair.Value.ReadAt).Take((options.MaximumBelieved / 10) + 1))
+        {
+            _believed.TryRemove(id, out _);
+        }
+
+        Volatile.Write(ref _evicting, 0);
+    }
+
+    private TimeSpan Age(Belief belief) => time.GetElapsedTime(belief.ReadAt);
+
+    /// <summary>What the store said, and when. Without a value: ended.</summary>
+    private sealed class Belief(T? value, long readAt)
+    {
+        private long _askedAt;
+        private volatile bool _doubted;
+
+        public T? Value { get; } = value;
+
+        public long ReadAt { get; } = readAt;
+
+        /// <summary>When the store was last asked without an answer; 0: never.</summary>
+        public long AskedAt => Volatile.Read(ref _askedAt);
+
+        public bool Doubted => _doubted;
+
+        public void Doubt() => _doubted = true;
+
+        public void AskedInVain(long now) => Volatile.Write(ref _askedAt, now);
+    }
+}

@@ -1,0 +1,48 @@
+using StackExchange.Redis;
+
+namespace Gateway.Identity;
+
+/// <summary>
+/// The room's keys, and the feed it shares with the session map: one sequence over all changes, so that a replica that missed one notices.
+/// </summary>
+internal sealed record IdentityKeys(string Prefix, RedisKey Sequence, RedisChannel Changes)
+{
+    public RedisKey ProtectionKeys => Prefix + ":protection-keys";
+
+    public RedisKey SignIn(string id) => $"{Prefix}:sign-in:{id}";
+}
+
+/// <summary>Every call of the room to Redis goes through here: bounded, and one exception for all the ways Redis can fail to answer.</summary>
+internal sealed class IdentityCalls(Func<IDatabase> database, IdentityKeys keys, TimeProvider time)
+{
+    // A person waits for this; past it the answer is "unknown", which they can retry.
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    /// <summary>KEYS: sequence, keys to remove. ARGV: channel, kind, id. The shape of the map's feed: <c>sequence|kind|epoch|id</c>.</summary>
+    private const string Publish = """
+        for i = 2, #KEYS do
+          redis.call('DEL', KEYS[i])
+        end
+        local sequence = string.format('%.0f', redis.call('INCR', KEYS[1]))
+        redis.call('PUBLISH', ARGV[1], sequence .. '|' .. ARGV[2] .. '|0|' .. ARGV[3])
+        return 1
+        """;
+
+    public IdentityKeys Keys => keys;
+
+    public async Task<T> AskAsync<T>(Func<IDatabase, Task<T>> ask)
+    {
+        try
+        {
+            return await ask(database()).WaitAsync(Patience, time);
+        }
+        catch (Exception failure) when (failure is RedisException or TimeoutException or OperationCanceledException or ObjectDisposedException)
+        {
+            throw new SignInStoreUnavailableException("Redis did not answer for identities.", failure);
+        }
+    }
+
+    /// <summary>Told after the change is written, or with the removal that is the change: who hears of it reads it.</summary>
+    public Task TellAsync(string kind, string id, params RedisKey[] removed) =>
+        AskAsync(redis => redis.ScriptEvaluateAsync(Publish, [keys.Sequence, .. removed], [keys.Changes.ToString(), kind, id]));
+}

@@ -1,0 +1,149 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Gateway.FunctionalTests.Cloud;
+using Gateway.FunctionalTests.Workspaces;
+using Microsoft.Playwright;
+using Xunit;
+
+namespace Gateway.FunctionalTests.Waking;
+
+/// <summary>What a person and a program see while a workspace is on its way.</summary>
+public sealed class WaitingPageTests
+{
+    private static readonly TimeSpan Bound = TimeSpan.FromSeconds(60);
+
+    [Fact]
+    public async Task NavigationToASleepingWorkspace_ShowsTheStepsAndThenTheWorkspaceByItself()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync(static options => options.Delays.EchoBoot = TimeSpan.FromSeconds(2));
+        var gateway = await cloud.StartGatewayAsync(("Waking:PageAfter", "00:00:00"));
+        await using var browser = await RunningBrowser.StartAsync();
+        var page = await browser.OpenAsync(cloud.TokenOf("alice"));
+
+        var shown = await page.GotoAsync(new Uri(gateway.Url, "/notes?page=2").ToString());
+        Assert.Equal(503, shown!.Status);
+        await page.WaitForSelectorAsync("#steps li.current");
+        await page.WaitForFunctionAsync("() => [...document.querySelectorAll('#steps li.current')].some(step => step.textContent.startsWith('Booting'))");
+        if (Environment.GetEnvironmentVariable("SCREENSHOTS") is { Length: > 0 } folder)
+        {
+            await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, "waiting.png") });
+        }
+
+        await page.WaitForFunctionAsync("() => document.body.innerText.includes('\"machine\"')");
+        Assert.EndsWith("/notes?page=2", page.Url, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task BrowserWithoutScript_GetsToTheWorkspaceAllTheSame()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync(static options => options.Delays.EchoBoot = TimeSpan.FromSeconds(1));
+        var gateway = await cloud.StartGatewayAsync(("Waking:PageAfter", "00:00:00"));
+        await using var browser = await RunningBrowser.StartAsync();
+        var page = await browser.OpenAsync(cloud.TokenOf("alice"), script: false);
+
+        await page.GotoAsync(new Uri(gateway.Url, "/notes").ToString());
+        await Assertions.Expect(page.Locator("body")).ToContainTextAsync("\"machine\"", new LocatorAssertionsToContainTextOptions { Timeout = 30_000 });
+    }
+
+    [Fact]
+    public async Task WakeThatFails_TellsThePageWhy()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync(static options => options.Delays.EchoBoot = TimeSpan.FromSeconds(30));
+        var gateway = await cloud.StartGatewayAsync(("Waking:PageAfter", "00:00:00"), ("Waking:BootLimit", "00:00:02"));
+        await using var browser = await RunningBrowser.StartAsync();
+        var page = await browser.OpenAsync(cloud.TokenOf("alice"));
+
+        await page.GotoAsync(gateway.Url.ToString());
+        await Assertions.Expect(page.Locator("#title")).ToHaveTextAsync("Your workspace did not wake up", new LocatorAssertionsToHaveTextOptions { Timeout = 30_000 });
+        await Assertions.Expect(page.Locator("#detail")).ToContainTextAsync("never said that it is ready");
+        await Assertions.Expect(page.GetByRole(AriaRole.Link, new PageGetByRoleOptions { Name = "Try again" })).ToBeVisibleAsync();
+    }
+
+    [Fact]
+    public async Task Program_IsHeldAndNeverSeesThePage()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync(static options => options.Delays.EchoBoot = TimeSpan.FromSeconds(1));
+        var gateway = await cloud.StartGatewayAsync(("Waking:PageAfter", "00:00:00"));
+        using var alice = gateway.ClientOf("alice");
+
+        using var answer = await alice.GetAsync("/api/echo").WaitAsync(Bound);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task FormThatAPersonSends_IsHeldAndArrivesOnce()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync(static options => options.Delays.EchoBoot = TimeSpan.FromSeconds(1));
+        var gateway = await cloud.StartGatewayAsync(("Waking:PageAfter", "00:00:00"));
+        using var alice = gateway.ClientOf("alice");
+        using var form = new HttpRequestMessage(HttpMethod.Post, "/form") { Content = new FormUrlEncodedContent([new("note", "kept")]) };
+        form.Headers.Add("Sec-Fetch-Mode", "navigate");
+
+        using var answer = await alice.SendAsync(form).WaitAsync(Bound);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task Events_FollowAWakeToItsEndAndWakeNothingThemselves()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync(static options => options.Delays.EchoBoot = TimeSpan.FromSeconds(1));
+        var gateway = await cloud.StartGatewayAsync();
+        using var alice = gateway.ClientOf("alice");
+        Assert.Equal("unassigned", (await alice.GetFromJsonAsync<JsonNode>("/.gateway/events").WaitAsync(Bound))!["state"]!.GetValue<string>());
+        Assert.Empty(cloud.Simulator.Machines);
+
+        using var ask = new HttpRequestMessage(HttpMethod.Get, "/.gateway/events");
+        ask.Headers.Add("Accept", "text/event-stream");
+        using var stream = await alice.SendAsync(ask, HttpCompletionOption.ResponseHeadersRead).WaitAsync(Bound);
+        Assert.Equal("text/event-stream", stream.Content.Headers.ContentType!.MediaType);
+        using var reader = new StreamReader(await stream.Content.ReadAsStreamAsync());
+        var waking = alice.GetAsync("/api/echo");
+        var current = new List<string>();
+        for (var state = ""; state != "awake";)
+        {
+            var line = await reader.ReadLineAsync().WaitAsync(Bound);
+            if (line?.StartsWith("data: ", StringComparison.Ordinal) is true)
+            {
+                var told = JsonNode.Parse(line["data: ".Length..])!;
+                state = told["state"]!.GetValue<string>();
+                current.AddRange(told["steps"]!.AsArray().Where(static step => step!["state"]!.GetValue<string>() == "current").Select(static step => step!["name"]!.GetValue<string>()));
+            }
+        }
+
+        Assert.Contains("boot", current);
+        Assert.Equal(HttpStatusCode.OK, (await waking.WaitAsync(Bound)).StatusCode);
+    }
+
+    [Fact]
+    public async Task Events_NeedASignedInUser()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync();
+        using var stranger = RunningGateway.Client(gateway.Url, null);
+
+        using var answer = await stranger.GetAsync("/.gateway/events").WaitAsync(Bound);
+
+        Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task StepsOfAnotherReplicasWake_AreSeenHere()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync(static options => options.Delays.EchoBoot = TimeSpan.FromSeconds(6));
+        var (one, two) = (await cloud.StartGatewayAsync(), await cloud.StartGatewayAsync());
+        using var there = one.ClientOf("alice");
+        using var here = two.ClientOf("alice");
+        var waking = there.GetAsync("/api/echo");
+
+        await Eventually.HoldsAsync(async () =>
+        {
+            var told = (await here.GetFromJsonAsync<JsonNode>("/.gateway/events"))!;
+            return told["state"]!.GetValue<string>() == "waking"
+                && told["steps"]!.AsArray().Any(static step => step!["name"]!.GetValue<string>() == "boot" && step["state"]!.GetValue<string>() == "current");
+        });
+        Assert.Equal(HttpStatusCode.OK, (await waking.WaitAsync(Bound)).StatusCode);
+    }
+}

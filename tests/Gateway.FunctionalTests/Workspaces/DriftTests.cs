@@ -1,0 +1,32 @@
+using System.Net.Http.Json;
+using System.Text.Json.Nodes;
+using Xunit;
+
+namespace Gateway.FunctionalTests.Workspaces;
+
+/// <summary>What differs between the map and the platform, through the operators' interface.</summary>
+public sealed class DriftTests
+{
+    [Fact]
+    public async Task DestroyedMachine_IsListedAsDrift_AndIsNoneAfterTheNextRequest()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync(("Reconciling:Every", "00:00:01"), ("Reconciling:Grace", "00:00:00"));
+        using var alice = gateway.ClientOf("alice");
+        using var operators = gateway.OperatorClient();
+        await alice.GetAsync("/");
+        var machine = cloud.Simulator.MachineOf("alice");
+        await cloud.Simulator.DestroyAsync(machine);
+
+        await Eventually.HoldsAsync(async () => (await DriftAsync(operators)).Any(drift => drift!["outcome"] is not null));
+        var drift = Assert.Single(await DriftAsync(operators))!;
+        Assert.Equal(("session-without-machine", machine.Id, false), (drift["kind"]!.GetValue<string>(), drift["subject"]!.GetValue<string>(), drift["dry_run"]!.GetValue<bool>()));
+        using var again = await alice.GetAsync("/again");
+
+        Assert.True(again.IsSuccessStatusCode);
+        Assert.Equal(machine.VolumeId, cloud.Simulator.MachineOf("alice").VolumeId);
+        await Eventually.HoldsAsync(async () => (await DriftAsync(operators)).Count == 0);
+    }
+
+    private static async Task<JsonArray> DriftAsync(HttpClient operators) => (await operators.GetFromJsonAsync<JsonNode>("/api/drift"))!["drift"]!.AsArray();
+}
