@@ -48,8 +48,10 @@ internal static class GatewaySetup
         services.AddAssertions(static provider => provider.GetRequiredService<RedisConnection>().Database);
         services.AddSingleton(static provider => new RouteSources
         {
-            ListAsync = (cursor, limit, prefix, token) => PageAsync(provider.GetRequiredService<RedisSessionMap>(), cursor, limit, prefix, token),
             LastActivityAsync = provider.GetRequiredService<IVisitMap>().LastActivityAsync,
+            LookAgainAsync = (machine, token) => LookAgainAsync(provider.GetRequiredService<IVisitMap>(), machine, provider.GetRequiredService<TimeProvider>().GetUtcNow(), token),
+            OnChanged = changed => Hear(provider.GetRequiredService<ChangeFeed>(), changed),
+            Known = () => ([.. provider.GetRequiredService<RouteTable>().Snapshot], provider.GetRequiredService<RedisConnection>().SinceContact),
             Wake = session => provider.GetRequiredService<WakesAhead>().Wake(session, WakeCause.Operator),
         });
         services.AddSingleton<WakesAhead>();
@@ -92,21 +94,32 @@ internal static class GatewaySetup
         app.Services.GetRequiredService<IdentityEvents>().SignedIn = ahead.Wake;
 
         WorkspaceEvents.Map(app);
+        var trail = app.Services.GetRequiredService<Trail>();
+        app.Services.GetRequiredService<MachineWaker>().Ended = trail.Woken;
+        app.Services.GetRequiredService<IdleSweeper>().Decided = trail.Decided;
+
         var request = app.Services.GetRequiredService<WorkspaceRequest>();
         app.Map("/{**path}", request.HandleAsync).RequireAuthorization(IdentityPolicies.Workspace);
     }
-
-    private static IdentityKeys KeysOf(MapKeys map) => new(map.Prefix, map.Sequence, map.Changes);
 
     /// <summary>The name key is the one thing that all replicas of a gateway share and no other gateway has. What is made of it tells nothing of it.</summary>
     private static string PseudonymOf(string nameKey) =>
         "gateway-" + Convert.ToHexStringLower(HMACSHA256.HashData(Encoding.UTF8.GetBytes(nameKey), "hop"u8))[..12];
 
-    private static async Task<SessionPage> PageAsync(RedisSessionMap map, string? cursor, int limit, string? prefix, CancellationToken cancellationToken)
+    private static async Task LookAgainAsync(IVisitMap visits, MachineId machine, DateTimeOffset now, CancellationToken cancellationToken)
     {
-        var page = await map.PageAsync(cursor, prefix, limit, cancellationToken);
-        return new SessionPage(page.Sessions, page.Next);
+        // Reports only ever move the moment forward.
+        await visits.ForgetDueAsync(machine, DateTimeOffset.MaxValue, cancellationToken);
+        await visits.ReportAsync([new IdleReport(machine, now, DateTimeOffset.UnixEpoch)], cancellationToken);
     }
+
+    private static void Hear(ChangeFeed feed, Action changed)
+    {
+        feed.SessionChanged += (_, _) => changed();
+        feed.MachineChanged += (_, _) => changed();
+    }
+
+    private static IdentityKeys KeysOf(MapKeys map) => new(map.Prefix, map.Sequence, map.Changes);
 }
 
 /// <summary>Closes a machine's sockets for idling: 1001, going away.</summary>

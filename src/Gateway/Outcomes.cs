@@ -73,6 +73,10 @@ internal static class Outcomes
         StatusCodes.Status403Forbidden, "root-service-worker", "A service worker cannot be registered for the whole site",
         "One at the root would answer for the gateway's own pages. Move its script into a folder, such as /app/service-worker.js.");
 
+    /// <summary>An operator lets nothing new in.</summary>
+    public static readonly Refusal Closed = Unavailable(
+        "closed", "Your workspace is closed for maintenance", "Your operator lets nothing new in for now. What is open goes on, and your files are safe.", "draining", TimeSpan.FromSeconds(30));
+
     /// <summary>Nothing is known of the user, because Redis is away: nobody is sent to sign in again for that.</summary>
     public static Refusal MapUnavailable(TimeSpan retryAfter) => Unavailable(
         "map-unavailable", "Where your workspace is cannot be looked up right now", "The session map does not answer. Your files are safe; please try again shortly.", "unknown", retryAfter);

@@ -1,6 +1,7 @@
 using Gateway.Identity;
 using Gateway.Identity.Assertions;
 using Gateway.Idling;
+using Gateway.Operations;
 using Gateway.Provisioning;
 using Gateway.Proxying;
 using Gateway.Sessions;
@@ -24,6 +25,7 @@ internal sealed class WorkspaceRequest(
     WorkspaceProgress progress,
     WakesAhead ahead,
     Shutdown shutdown,
+    Trail trail,
     IOptions<WakingOptions> options,
     TimeProvider time)
 {
@@ -58,6 +60,7 @@ internal sealed class WorkspaceRequest(
         return lookup switch
         {
             { Known: RouteKnown.Unknown } => Outcomes.MapUnavailable(TimeSpan.FromSeconds(2)),
+            { Route.Session: { ClosedAt: not null } } => Outcomes.Closed,
             { Route: { Session: { State: SessionState.Assigned, Machine: { } machine } session } route } => await VisitAsync(context, user, session, machine, route.Machine, hold),
             _ => await ProvisionAsync(context, user, hold),
         };
@@ -87,6 +90,7 @@ internal sealed class WorkspaceRequest(
         // Opened before the wake, so that no idle stop takes the machine from under this request; closed when all of it has ended.
         var intent = Intent.Of(context, options.Value.MonitorPaths);
         using var visit = visits.Open(machine, intent.IsSocket, intent.CountsAsUse, intent.DataCounts);
+        trail.Used(machine, intent.Cause);
         var doubted = default(long?);
         var held = default(WakeOutcome.Awake);
 

@@ -46,6 +46,10 @@ internal sealed partial class IdleStop(
                 return IdleStopOutcome.NotAwake;
             case { State: MachineRecordState.Stopping } when IsOverdue(record):
                 return await machineStop.TakeOverAsync(record, cancellationToken) ?? IdleStopOutcome.NotAwake;
+            case { State: MachineRecordState.Awake or MachineRecordState.Waking or MachineRecordState.Draining, PinnedUntil: { } pinned } when pinned > time.GetUtcNow():
+                // Due again when the pin ends, so that the sweep does not come by all the while.
+                await visitMap.ReportAsync([new IdleReport(machine, pinned, DateTimeOffset.UnixEpoch)], cancellationToken);
+                return IdleStopOutcome.NotAwake;
             case { State: MachineRecordState.Awake }:
             // A wake that nobody works on any more, such as that of a machine found running when the map was rebuilt, is put to sleep like one that is awake.
             case { State: MachineRecordState.Waking or MachineRecordState.Draining } when IsOverdue(record):

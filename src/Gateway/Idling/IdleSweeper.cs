@@ -18,6 +18,9 @@ internal sealed partial class IdleSweeper(
 
     private const int StopsAtOnce = 8;
 
+    /// <summary>Told what each attempt to put a machine to sleep came to. Set once, at start.</summary>
+    public Action<MachineId, IdleStopOutcome> Decided { get; set; } = static (_, _) => { };
+
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         if (!options.Value.Enabled)
@@ -61,6 +64,7 @@ internal sealed partial class IdleSweeper(
             {
                 var outcome = await stop.RunAsync(due[turn], cancellationToken);
                 metrics.StopEnded(outcome);
+                Decided(due[turn], outcome);
                 if (outcome is IdleStopOutcome.Asleep)
                 {
                     Interlocked.Increment(ref asleep);

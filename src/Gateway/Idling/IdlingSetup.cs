@@ -15,7 +15,8 @@ internal static class IdlingSetup
         services.AddSingleton<MachineStop>();
         services.AddSingleton<IdlingMetrics>();
         services.AddHostedService<VisitReports>();
-        services.AddHostedService<IdleSweeper>();
+        services.AddSingleton<IdleSweeper>();
+        services.AddHostedService(static provider => provider.GetRequiredService<IdleSweeper>());
         return services;
     }
 }

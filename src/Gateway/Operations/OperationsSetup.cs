@@ -21,6 +21,14 @@ internal static class OperationsSetup
         services.AddSingleton<Drain>();
         services.AddSingleton<RouteListing>();
         services.AddSingleton<RouteAssignment>();
+        services.AddSingleton<RouteDossier>();
+        services.AddSingleton<RouteActions>();
+        services.AddSingleton<KnownRoutes>();
+        services.AddSingleton<Precondition>();
+        services.AddSingleton<Trail>();
+        services.AddHostedService<TrailWriter>();
+        services.AddSingleton<EventFeed>();
+        services.AddHostedService(static provider => provider.GetRequiredService<EventFeed>());
         // Not System.Net.Http: it labels by server address, which here is a machine.
         services.AddOpenTelemetry().WithMetrics(metrics => metrics.AddMeter(Meters).AddPrometheusExporter());
         return services;
@@ -46,12 +54,19 @@ internal static class OperationsSetup
     private static void MapForOperators(IEndpointRouteBuilder endpoints)
     {
         var operators = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Operator).AddEndpointFilter<RouteGroupBuilder, OperatorAudit>();
+        operators.AddEndpointFilter<Precondition>();
         var viewers = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Viewer);
         viewers.MapGet("/api/routes", RouteEndpoints.ListAsync);
         viewers.MapGet("/api/routes/{id}", RouteEndpoints.GetAsync);
+        viewers.MapGet("/api/routes/{id}/why", RouteEndpoints.WhyAsync);
+        viewers.MapGet("/api/events", EventEndpoints.StreamAsync);
         viewers.MapGet("/api/users/{user}/access", UserEndpoints.GetAsync);
         operators.MapPut("/api/routes/{id}", RouteEndpoints.AssignAsync);
         operators.MapPost("/api/routes/{id}/wake", RouteEndpoints.WakeAsync);
+        operators.MapPost("/api/routes/{id}/pin", RouteEndpoints.PinAsync);
+        operators.MapDelete("/api/routes/{id}/pin", RouteEndpoints.UnpinAsync);
+        operators.MapPost("/api/routes/{id}/drain", RouteEndpoints.DrainAsync);
+        operators.MapDelete("/api/routes/{id}/drain", RouteEndpoints.UndrainAsync);
         operators.MapPost("/api/routes/{id}/kick", UserEndpoints.KickAsync);
         operators.MapPut("/api/users/{user}/access", UserEndpoints.PutAsync);
         operators.MapDelete("/api/users/{user}/access", UserEndpoints.DeleteAsync);

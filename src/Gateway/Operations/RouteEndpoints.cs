@@ -10,13 +10,13 @@ internal static partial class RouteEndpoints
 {
     internal static readonly Refusal NoSuchRoute = new(404, "no-such-route", "No such route", "No user with this id has a session.");
 
-    private static readonly Refusal MapUnavailable = new(503, "session-map-unavailable", "The session map does not answer", "Redis does not answer. Try again shortly.")
+    public static readonly Refusal MapUnavailable = new(503, "session-map-unavailable", "The session map does not answer", "Redis does not answer. Try again shortly.")
     {
         GatewayState = "unknown",
         RetryAfter = TimeSpan.FromSeconds(5),
     };
 
-    public static Task ListAsync(HttpContext context, RouteListing listing, IOptions<OperationsOptions> options) => AnswerAsync(context, async () =>
+    public static Task ListAsync(HttpContext context, RouteListing listing, KnownRoutes known, IOptions<OperationsOptions> options) => AnswerAsync(context, async () =>
     {
         var (query, fault) = RouteQuery.Parse(context.Request.Query, options.Value);
         if (query is null)
@@ -25,12 +25,31 @@ internal static partial class RouteEndpoints
             return;
         }
 
-        var list = await listing.ListAsync(query, context.RequestAborted);
         context.Response.Headers.CacheControl = "no-store";
-        await context.Response.WriteAsJsonAsync(list, RouteJson.Default.RouteList);
+        await context.Response.WriteAsJsonAsync(await ListAsync(query, listing, known, context.RequestAborted), RouteJson.Default.RouteList);
     });
 
-    public static Task GetAsync(HttpContext context, string id, RouteListing listing) => AnswerAsync(context, async () =>
+    public static Task GetAsync(HttpContext context, string id, RouteListing listing, RouteDossier dossier, KnownRoutes known) => AnswerAsync(context, async () =>
+    {
+        if (!RouteId.TryParse(id, out var user) || await DescribeAsync(user.Value, listing, dossier, known, context.RequestAborted) is not { } route)
+        {
+            await RefuseAsync(context, NoSuchRoute);
+            return;
+        }
+
+        var response = context.Response;
+        response.Headers.ETag = route.ETag;
+        response.Headers.CacheControl = "no-cache";
+        if (context.Request.GetTypedHeaders().IfNoneMatch.Any(tag => tag.Tag == route.ETag))
+        {
+            response.StatusCode = StatusCodes.Status304NotModified;
+            return;
+        }
+
+        await response.WriteAsJsonAsync(route, RouteJson.Default.RouteView);
+    });
+
+    public static Task WhyAsync(HttpContext context, string id, RouteListing listing, RouteDossier dossier) => AnswerAsync(context, async () =>
     {
         if (await FindAsync(id, listing, context.RequestAborted) is not { } found)
         {
@@ -38,16 +57,8 @@ internal static partial class RouteEndpoints
             return;
         }
 
-        var response = context.Response;
-        response.Headers.ETag = found.Route.ETag;
-        response.Headers.CacheControl = "no-cache";
-        if (context.Request.GetTypedHeaders().IfNoneMatch.Any(tag => tag.Tag == found.Route.ETag))
-        {
-            response.StatusCode = StatusCodes.Status304NotModified;
-            return;
-        }
-
-        await response.WriteAsJsonAsync(found.Route.WithDetail(found.Session, found.Machine), RouteJson.Default.RouteView);
+        context.Response.Headers.CacheControl = "no-store";
+        await context.Response.WriteAsJsonAsync(await dossier.WhyAsync(found, context.RequestAborted), RouteJson.Default.RouteWhy);
     });
 
     public static Task WakeAsync(HttpContext context, string id, RouteListing listing, RouteSources sources, ILogger<RouteListing> logger) => AnswerAsync(context, async () =>
@@ -66,9 +77,7 @@ internal static partial class RouteEndpoints
 
         Log.WakeAsked(logger, id);
         sources.Wake(found.Session);
-        context.Response.StatusCode = StatusCodes.Status202Accepted;
-        context.Response.Headers.Location = "/api/routes/" + found.Route.Id;
-        await context.Response.WriteAsJsonAsync(found.Route, RouteJson.Default.RouteView);
+        await AcceptAsync(context, found.Route);
     });
 
     public static Task AssignAsync(HttpContext context, string id, RouteListing listing, RouteAssignment assignment, ILogger<RouteListing> logger) => AnswerAsync(context, async () =>
@@ -113,6 +122,72 @@ internal static partial class RouteEndpoints
 
     public static Task NotFoundAsync(HttpContext context) =>
         RefuseAsync(context, new Refusal(404, "not-found", "Not found", "The operations listener has nothing here."));
+
+    public static Task PinAsync(HttpContext context, string id, RouteListing listing, RouteActions actions) => ActAsync(context, id, listing, async found =>
+    {
+        var pin = await RouteActions.ReadPinAsync(context.Request.Body, context.RequestAborted);
+        return await actions.PinAsync(found, pin?.Until ?? DateTimeOffset.MinValue, context.RequestAborted);
+    });
+
+    public static Task UnpinAsync(HttpContext context, string id, RouteListing listing, RouteActions actions) =>
+        ActAsync(context, id, listing, found => actions.PinAsync(found, null, context.RequestAborted));
+
+    public static Task DrainAsync(HttpContext context, string id, RouteListing listing, RouteActions actions) =>
+        ActAsync(context, id, listing, found => actions.CloseAsync(found, closed: true, context.RequestAborted));
+
+    public static Task UndrainAsync(HttpContext context, string id, RouteListing listing, RouteActions actions) =>
+        ActAsync(context, id, listing, found => actions.CloseAsync(found, closed: false, context.RequestAborted));
+
+    private static Task ActAsync(HttpContext context, string id, RouteListing listing, Func<FoundRoute, Task<Refusal?>> act) => AnswerAsync(context, async () =>
+    {
+        if (await FindAsync(id, listing, context.RequestAborted) is not { } found)
+        {
+            await RefuseAsync(context, NoSuchRoute);
+            return;
+        }
+
+        if (await act(found) is { } refusal)
+        {
+            await RefuseAsync(context, refusal);
+            return;
+        }
+
+        await AcceptAsync(context, (await listing.FindAsync(found.Session.User, context.RequestAborted))?.Route ?? found.Route);
+    });
+
+    /// <summary>Accepted, and where to watch what comes of it.</summary>
+    private static Task AcceptAsync(HttpContext context, RouteView route)
+    {
+        context.Response.StatusCode = StatusCodes.Status202Accepted;
+        context.Response.Headers.Location = "/api/routes/" + route.Id;
+        context.Response.Headers.Link = "</api/events>; rel=\"monitor\"";
+        context.Response.Headers.ETag = route.ETag;
+        return context.Response.WriteAsJsonAsync(route, RouteJson.Default.RouteView);
+    }
+
+    private static async Task<RouteList> ListAsync(RouteQuery query, RouteListing listing, KnownRoutes known, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await listing.ListAsync(query, cancellationToken);
+        }
+        catch (SessionMapUnavailableException) when (known.List(query) is { } list)
+        {
+            return list;
+        }
+    }
+
+    private static async Task<RouteView?> DescribeAsync(UserId user, RouteListing listing, RouteDossier dossier, KnownRoutes known, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await listing.FindAsync(user, cancellationToken) is { } found ? found.Route with { Detail = await dossier.DetailAsync(found, cancellationToken) } : null;
+        }
+        catch (SessionMapUnavailableException) when (known.Find(user) is { } route)
+        {
+            return route;
+        }
+    }
 
     internal static async Task<FoundRoute?> FindAsync(string id, RouteListing listing, CancellationToken cancellationToken) =>
         RouteId.TryParse(id, out var user) ? await listing.FindAsync(user.Value, cancellationToken) : null;

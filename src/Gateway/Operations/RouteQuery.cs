@@ -1,15 +1,11 @@
-using System.Buffers.Text;
 using System.Globalization;
-using System.Text;
+using Gateway.Sessions;
 
 namespace Gateway.Operations;
 
 /// <summary>What the route list is asked for.</summary>
-internal sealed record RouteQuery(string? State, string? User, string? UserPrefix, DateTimeOffset? InactiveSince, int Limit, string? Cursor)
+internal sealed record RouteQuery(string? State, string? User, string? UserPrefix, DateTimeOffset? InactiveSince, RouteOrder? Order, int Limit, RoutePlace? After)
 {
-    // Marks a cursor as one of ours, so that any other text is refused instead of meaning something.
-    private const string CursorMark = "r1.";
-
     /// <summary>The query, or the sentence that says what is wrong with it.</summary>
     public static (RouteQuery? Query, string? Fault) Parse(IQueryCollection query, OperationsOptions options)
     {
@@ -23,20 +19,30 @@ internal sealed record RouteQuery(string? State, string? User, string? UserPrefi
             return (null, "inactive_since must be a time as 2030-01-31T12:00:00Z");
         }
 
-        if (!TryReadCursor(query["cursor"], out var cursor))
+        string? state = query["state"];
+        if (state is not null && !RouteState.All.Contains(state))
         {
-            return (null, "cursor must be the value of next of an earlier answer");
+            return (null, "state must be one of " + string.Join(", ", RouteState.All));
+        }
+
+        if (!TryReadOrder(query["sort"], out var order))
+        {
+            return (null, "sort must be user, last_activity or -last_activity");
         }
 
         string? user = query["user"];
         var prefix = user?.EndsWith('*') == true ? user[..^1] : null;
-        return (new RouteQuery(query["state"], prefix is null ? user : null, prefix, inactiveSince, limit, cursor), null);
-    }
+        if (!TryReadCursor(query["cursor"], order, prefix, out var after))
+        {
+            return (null, "cursor must be the value of next of an earlier answer to the same query");
+        }
 
-    public static string? WriteCursor(string? next) => next is null ? null : Base64Url.EncodeToString(Encoding.UTF8.GetBytes(CursorMark + next));
+        return (new RouteQuery(state, prefix is null ? user : null, prefix, inactiveSince, order, limit, after), null);
+    }
 
     public bool Holds(RouteView route) =>
         (State is null || route.State == State)
+        && (UserPrefix is null || route.User.StartsWith(UserPrefix, StringComparison.Ordinal))
         && (InactiveSince is null || route.LastActivity is null || route.LastActivity <= InactiveSince);
 
     private static bool TryReadLimit(string? text, OperationsOptions options, out int limit)
@@ -63,23 +69,24 @@ internal sealed record RouteQuery(string? State, string? User, string? UserPrefi
         return true;
     }
 
-    private static bool TryReadCursor(string? text, out string? cursor)
+    private static bool TryReadOrder(string? text, out RouteOrder? order)
     {
-        cursor = null;
-        if (string.IsNullOrEmpty(text))
+        order = text switch
         {
-            return text is null;
-        }
+            "user" => RouteOrder.User,
+            "last_activity" => RouteOrder.LastActivity,
+            "-last_activity" => RouteOrder.LatestActivity,
+            _ => null,
+        };
+        return text is null || order is not null;
+    }
 
-        try
-        {
-            var inner = Encoding.UTF8.GetString(Base64Url.DecodeFromChars(text));
-            cursor = inner.StartsWith(CursorMark, StringComparison.Ordinal) ? inner[CursorMark.Length..] : null;
-            return cursor is not null;
-        }
-        catch (FormatException)
-        {
-            return false;
-        }
+    private static bool TryReadCursor(string? text, RouteOrder? order, string? prefix, out RoutePlace? after)
+    {
+        after = text is null ? null : RoutePlace.Read(text);
+        return text is null
+            || (after is not null
+                && (order is null || order == after.Order)
+                && (after.Order is not RouteOrder.User || prefix is null || after.User!.Value.Value.StartsWith(prefix, StringComparison.Ordinal)));
     }
 }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Text.Json;
 using System.Text.Json.Serialization;
 using Gateway.Sessions;
 
@@ -34,6 +33,12 @@ internal sealed record RouteView
 
     public DateTimeOffset? LastActivity { get; init; }
 
+    /// <summary>An operator lets no new request in.</summary>
+    public bool Closed { get; init; }
+
+    /// <summary>An operator keeps it from idle stops until then.</summary>
+    public DateTimeOffset? PinnedUntil { get; init; }
+
     /// <summary>Only in the single route: what explains the state.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public RouteDetail? Detail { get; init; }
@@ -45,7 +50,7 @@ internal sealed record RouteView
     {
         Id = RouteId.Of(session.User),
         User = session.User.Value,
-        State = StateOf(session, machine),
+        State = RouteState.Of(session, machine),
         App = session.App,
         Machine = session.Machine?.Value,
         Volume = session.Volume?.Value,
@@ -56,38 +61,23 @@ internal sealed record RouteView
         SessionEpoch = session.Epoch,
         MachineEpoch = machine?.Epoch ?? 0,
         LastActivity = lastActivity,
+        Closed = session.ClosedAt is not null,
+        PinnedUntil = machine?.PinnedUntil,
     };
-
-    public RouteView WithDetail(Session session, MachineRecord? machine) => this with
-    {
-        Detail = new RouteDetail(
-            Name(session.State), session.ChangedAt, session.Lease, session.Failure,
-            machine is null ? null : Name(machine.State), machine?.ChangedAt, machine?.Lease, machine?.Failure, machine?.Make),
-    };
-
-    // Until it is assigned the session says more than the machine; from then on it is the machine that changes.
-    private static string StateOf(Session session, MachineRecord? machine) => session.State == SessionState.Assigned
-        ? machine is null ? "unknown" : Name(machine.State)
-        : Name(session.State);
-
-    private static string Name(Enum state) => JsonNamingPolicy.SnakeCaseLower.ConvertName(state.ToString());
 }
 
-/// <summary>Both records' states, when they came into them, who works on them and why they failed.</summary>
-internal sealed record RouteDetail(
-    string SessionState,
-    DateTimeOffset SessionChangedAt,
-    RecordLease? SessionLease,
-    RecordFailure? SessionFailure,
-    string? MachineState,
-    DateTimeOffset? MachineChangedAt,
-    RecordLease? MachineLease,
-    RecordFailure? MachineFailure,
-    MachineMake? Make);
-
-internal sealed record RouteList(IReadOnlyList<RouteView> Routes, string? Next);
+/// <summary>A page of routes.</summary>
+/// <param name="Next">The cursor of the next page; null: this was the last.</param>
+/// <param name="AgeSeconds">Only while Redis is away: these are the routes this replica knows, and how long ago Redis last answered.</param>
+internal sealed record RouteList(
+    IReadOnlyList<RouteView> Routes,
+    string? Next,
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] double? AgeSeconds = null);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(RouteView))]
 [JsonSerializable(typeof(RouteList))]
+[JsonSerializable(typeof(RouteWhy))]
+[JsonSerializable(typeof(EventView))]
+[JsonSerializable(typeof(PinRequest))]
 internal sealed partial class RouteJson : JsonSerializerContext;

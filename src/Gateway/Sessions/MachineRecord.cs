@@ -54,6 +54,10 @@ internal sealed record MachineRecord
     [JsonPropertyName("make")]
     public MachineMake? Make { get; init; }
 
+    /// <summary>An operator keeps it from idle stops until then. Null: nobody does.</summary>
+    [JsonPropertyName("pinned_until")]
+    public DateTimeOffset? PinnedUntil { get; init; }
+
     /// <summary>When it came into its present state.</summary>
     [JsonPropertyName("changed_at")]
     public DateTimeOffset ChangedAt { get; init; }

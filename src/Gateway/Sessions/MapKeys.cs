@@ -13,6 +13,21 @@ internal sealed class MapKeys(string prefix)
     /// <summary>All users who have a session, in the order of their names.</summary>
     public RedisKey Users { get; } = prefix + ":users";
 
+    /// <summary>The last changes of state and causes, by the map's sequence.</summary>
+    public RedisKey Events { get; } = prefix + ":events";
+
+    /// <summary>Whose machine it is: <c>machine|user</c>, one for each user who is assigned one.</summary>
+    public RedisKey Assigned { get; } = prefix + ":assigned";
+
+    /// <summary>How many machines there are, by <c>state|region</c>.</summary>
+    public RedisKey Counts { get; } = prefix + ":counts";
+
+    /// <summary>What the key of a state's users begins with.</summary>
+    public string StatePrefix { get; } = prefix + ":state:";
+
+    /// <summary>The keys of all states' users.</summary>
+    public RedisKey[] States { get; } = [.. RouteState.All.Select(state => (RedisKey)(prefix + ":state:" + state))];
+
     /// <summary>Machines that are awake, by the moment (ms) before which they are not idle.</summary>
     public RedisKey Due { get; } = prefix + ":due";
 
@@ -25,9 +40,21 @@ internal sealed class MapKeys(string prefix)
     public RedisChannel Changes { get; } = RedisChannel.Literal(prefix + ":changes");
     public RedisChannel ConsentsAsked { get; } = RedisChannel.Literal(prefix + ":consents-asked");
 
+    /// <summary>The users whose route is in this state, in the order of their names.</summary>
+    public RedisKey State(string state) => StatePrefix + state;
+
     public RedisKey Session(UserId user) => prefix + ":session:" + user.Value;
 
     public RedisKey Machine(MachineId machine) => prefix + ":machine:" + machine.Value;
+
+    /// <summary>The machine's states of the last days, by the moment (ms) it came into them.</summary>
+    public RedisKey Timeline(MachineId machine) => prefix + ":timeline:" + machine.Value;
+
+    /// <summary>Why the machine was woken, kept awake and put to sleep: the last causes.</summary>
+    public RedisKey Causes(MachineId machine) => prefix + ":causes:" + machine.Value;
+
+    /// <summary>The machine's visits, by replica.</summary>
+    public RedisKey Visits(MachineId machine) => prefix + ":visits:" + machine.Value;
 
     public RedisKey Consents(MachineId machine, long epoch) => $"{prefix}:consents:{machine.Value}:{epoch}";
 

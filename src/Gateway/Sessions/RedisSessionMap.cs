@@ -51,8 +51,12 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
 
     public async Task<MapWrite<Session>> WriteAsync(Session next, CancellationToken cancellationToken)
     {
-        RedisKey[] keys = [_keys.Session(next.User), _keys.Sequence, _keys.Generation, _keys.Users];
-        var answer = await WriteAsync(keys, next.Epoch, RecordJson.Print(next), SessionKind, next.User.Value, "member", cancellationToken);
+        RedisKey[] keys =
+        [
+            _keys.Session(next.User), _keys.Sequence, _keys.Generation, _keys.Users, _keys.Assigned, _keys.Machine(next.Machine ?? default), _keys.Activity, _keys.Events, .. _keys.States,
+        ];
+        RedisValue[] index = [RouteState.Name(next.State), next.Machine?.Value ?? "", _keys.StatePrefix];
+        var answer = await WriteAsync(SessionScripts.WriteSession, keys, next.Epoch, RecordJson.Print(next), SessionKind, next.User.Value, index, cancellationToken);
         if (!answer.Won)
         {
             return new(false, answer.Body.Length == 0 ? null : RecordJson.ReadSession(answer.Body, answer.Epoch));
@@ -65,15 +69,19 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
 
     public async Task<MapWrite<MachineRecord>> WriteAsync(MachineRecord next, CancellationToken cancellationToken)
     {
-        RedisKey[] keys = [_keys.Machine(next.Machine), _keys.Sequence, _keys.Generation, _keys.Due];
+        RedisKey[] keys =
+        [
+            _keys.Machine(next.Machine), _keys.Sequence, _keys.Generation, _keys.Due, _keys.Assigned, _keys.Counts, _keys.Timeline(next.Machine), _keys.Events, .. _keys.States,
+        ];
         // A machine that wakes or is awake and that nobody has reported on is due at once: the sweep finds what a dead replica woke.
-        var index = next.State switch
+        var due = next.State switch
         {
             MachineRecordState.Awake or MachineRecordState.Waking => "due",
             MachineRecordState.Asleep or MachineRecordState.Gone => "gone",
             _ => "",
         };
-        var answer = await WriteAsync(keys, next.Epoch, RecordJson.Print(next), MachineKind, next.Machine.Value, index, cancellationToken);
+        RedisValue[] index = [due, RouteState.Name(next.State), _keys.StatePrefix, next.Region ?? ""];
+        var answer = await WriteAsync(SessionScripts.WriteMachine, keys, next.Epoch, RecordJson.Print(next), MachineKind, next.Machine.Value, index, cancellationToken);
         if (!answer.Won)
         {
             return new(false, answer.Body.Length == 0 ? null : RecordJson.ReadMachine(answer.Body, answer.Epoch));
@@ -87,8 +95,8 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
     public async Task<bool> RemoveAsync(Session session, CancellationToken cancellationToken)
     {
         var answer = await _calls.ScriptAsync(
-            SessionScripts.Remove,
-            [_keys.Session(session.User), _keys.Sequence, _keys.Users],
+            SessionScripts.RemoveSession,
+            [_keys.Session(session.User), _keys.Sequence, _keys.Users, _keys.Assigned, .. _keys.States],
             [Text(session.Epoch), SessionKind, session.User.Value, _keys.Changes.ToString()],
             cancellationToken);
         if (answer.Resp2Type == ResultType.Integer)
@@ -141,10 +149,10 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
         return fields[0].IsNull || fields[1].IsNull ? (0, null) : (Epoch(fields[0]), fields[1].ToString());
     }
 
-    private async Task<(bool Won, long Epoch, string Body)> WriteAsync(RedisKey[] keys, long epoch, string body, string kind, string id, string index, CancellationToken cancellationToken)
+    private async Task<(bool Won, long Epoch, string Body)> WriteAsync(string script, RedisKey[] keys, long epoch, string body, string kind, string id, RedisValue[] index, CancellationToken cancellationToken)
     {
-        RedisValue[] arguments = [Text(epoch), body, kind, id, _keys.Changes.ToString(), NewGeneration(), index];
-        var answer = (RedisResult[])(await _calls.ScriptAsync(SessionScripts.Write, keys, arguments, cancellationToken))!;
+        RedisValue[] arguments = [Text(epoch), body, kind, id, _keys.Changes.ToString(), NewGeneration(), .. index];
+        var answer = (RedisResult[])(await _calls.ScriptAsync(script, keys, arguments, cancellationToken))!;
         var stands = long.Parse((string)answer[1]!, CultureInfo.InvariantCulture);
         return (long)answer[0] == 1 ? (true, stands, body) : (false, stands, (string)answer[2]! ?? "");
     }

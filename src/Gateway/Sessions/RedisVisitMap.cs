@@ -51,7 +51,7 @@ internal sealed class RedisVisitMap(RedisConnection connection, MapCalls calls, 
 
         var scores = await calls.CallAsync(
             database => Task.WhenAll(machines.Select(machine => database.SortedSetScoreAsync(keys.Activity, machine.Value))), cancellationToken);
-        return [.. scores.Select(score => score is null ? (DateTimeOffset?)null : DateTimeOffset.FromUnixTimeMilliseconds((long)score))];
+        return [.. scores.Select(score => RedisRouteIndex.Moment(score ?? 0))];
     }
 
     public async Task<DateTimeOffset?> DueAtAsync(MachineId machine, CancellationToken cancellationToken) =>

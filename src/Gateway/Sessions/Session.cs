@@ -43,6 +43,10 @@ internal sealed record Session
     [JsonPropertyName("failure")]
     public RecordFailure? Failure { get; init; }
 
+    /// <summary>Since when an operator lets no new request in; what is open goes on. Null: everything is let in.</summary>
+    [JsonPropertyName("closed_at")]
+    public DateTimeOffset? ClosedAt { get; init; }
+
     /// <summary>When a volume was asked for whose id is not saved yet: whoever goes on looks for it before asking again, since volume names are not unique.</summary>
     [JsonPropertyName("volume_asked_at")]
     public DateTimeOffset? VolumeAskedAt { get; init; }

@@ -7,10 +7,31 @@ namespace Gateway.Sessions;
 internal static class SessionScripts
 {
     /// <summary>
-    /// KEYS: record, sequence, generation, index. ARGV: epoch expected, body, kind, id, channel, name for a new generation, what the index is told.
+    /// KEYS: record, sequence, generation, then the index's. ARGV: epoch expected, body, kind, id, channel, name for a new generation, then the index's.
     /// Answers {1, epoch} or {0, epoch that stands, body that stands}.
     /// </summary>
-    public const string Write = """
+    public const string WriteSession = Write + IndexScripts.Session + Announce;
+
+    /// <inheritdoc cref="WriteSession"/>
+    public const string WriteMachine = Write + IndexScripts.Machine + Announce;
+
+    /// <summary>KEYS: record, sequence, then the index's. ARGV: epoch expected, kind, id, channel. Answers the removal's epoch as text, or 0.</summary>
+    public const string RemoveSession = """
+        local current = redis.call('HGET', KEYS[1], 'e')
+        if current ~= ARGV[1] then
+          return 0
+        end
+        local time = redis.call('TIME')
+        local epoch = string.format('%.0f', math.max(tonumber(current) + 1, tonumber(time[1]) * 1000000 + tonumber(time[2])))
+
+        """ + IndexScripts.Removal + """
+        redis.call('DEL', KEYS[1])
+        local sequence = string.format('%.0f', redis.call('INCR', KEYS[2]))
+        redis.call('PUBLISH', ARGV[4], sequence .. '|' .. ARGV[2] .. '|' .. epoch .. '|' .. ARGV[3])
+        return epoch
+        """;
+
+    private const string Write = """
         local current = redis.call('HGET', KEYS[1], 'e')
         if (current or '0') ~= ARGV[1] then
           return {0, current or '0', redis.call('HGET', KEYS[1], 'b') or ''}
@@ -20,31 +41,15 @@ internal static class SessionScripts
         local epoch = string.format('%.0f', math.max(tonumber(current or '0') + 1, now))
         redis.call('HSET', KEYS[1], 'e', epoch, 'b', ARGV[2])
         redis.call('HSETNX', KEYS[3], 'id', ARGV[6])
-        if ARGV[7] == 'member' then
-          redis.call('ZADD', KEYS[4], 0, ARGV[4])
-        elseif ARGV[7] == 'due' then
-          redis.call('ZADD', KEYS[4], 'NX', string.format('%.0f', now / 1000), ARGV[4])
-        elseif ARGV[7] == 'gone' then
-          redis.call('ZREM', KEYS[4], ARGV[4])
-        end
-        local sequence = string.format('%.0f', redis.call('INCR', KEYS[2]))
-        redis.call('PUBLISH', ARGV[5], sequence .. '|' .. ARGV[3] .. '|' .. epoch .. '|' .. ARGV[4])
-        return {1, epoch}
+
         """;
 
-    /// <summary>KEYS: record, sequence, index. ARGV: epoch expected, kind, id, channel. Answers the removal's epoch as text, or 0.</summary>
-    public const string Remove = """
-        local current = redis.call('HGET', KEYS[1], 'e')
-        if current ~= ARGV[1] then
-          return 0
-        end
-        local time = redis.call('TIME')
-        local epoch = string.format('%.0f', math.max(tonumber(current) + 1, tonumber(time[1]) * 1000000 + tonumber(time[2])))
-        redis.call('DEL', KEYS[1])
-        redis.call('ZREM', KEYS[3], ARGV[3])
+    private const string Announce = """
         local sequence = string.format('%.0f', redis.call('INCR', KEYS[2]))
-        redis.call('PUBLISH', ARGV[4], sequence .. '|' .. ARGV[2] .. '|' .. epoch .. '|' .. ARGV[3])
-        return epoch
+
+        """ + IndexScripts.Event + """
+        redis.call('PUBLISH', ARGV[5], sequence .. '|' .. ARGV[3] .. '|' .. epoch .. '|' .. ARGV[4])
+        return {1, epoch}
         """;
 
     /// <summary>KEYS: generation. ARGV: name for a new one. Answers {id, listed, when it was first read in ms}.</summary>

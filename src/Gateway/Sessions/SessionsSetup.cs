@@ -23,6 +23,8 @@ internal static class SessionsSetup
         services.AddSingleton<RedisSessionMap>();
         services.AddSingleton<ISessionMap>(static provider => provider.GetRequiredService<RedisSessionMap>());
         services.AddSingleton<IVisitMap, RedisVisitMap>();
+        services.AddSingleton<IRouteIndex, RedisRouteIndex>();
+        services.AddSingleton<IRouteHistory, RedisRouteHistory>();
         services.AddSingleton<INotes, RedisNotes>();
         services.AddSingleton<AuditTrail>();
         services.AddSingleton<RouteTable>();

@@ -55,6 +55,9 @@ internal sealed class MachineWaker(
     public WakeProgress? ProgressOf(MachineId machine) =>
         _inFlight.TryGetValue((machine, false), out var flight) || _inFlight.TryGetValue((machine, true), out flight) ? flight.Progress : null;
 
+    /// <summary>Told of each wake that ended on this replica. Set once, at start.</summary>
+    public Action<WakeRequest, WakeOutcome, TimeSpan> Ended { get; set; } = static (_, _, _) => { };
+
     private async Task<WakeOutcome> HoldAsync(WakeRequest request, long? doubted, TimeSpan hold, CancellationToken cancellationToken)
     {
         if (!held.TryEnter(request.User))
@@ -94,16 +97,17 @@ internal sealed class MachineWaker(
             var mine = new WakeInFlight(map, machines, probe, replica, options.Value, time, _logger, request, doubted, _alone, times, random, prepare);
             if (_inFlight.TryAdd(key, mine))
             {
-                _ = RunAsync(key, mine, request.Cause);
+                _ = RunAsync(key, mine, request);
                 return (mine, true);
             }
         }
     }
 
-    private async Task RunAsync((MachineId Machine, bool Doubted) key, WakeInFlight flight, WakeCause cause)
+    private async Task RunAsync((MachineId Machine, bool Doubted) key, WakeInFlight flight, WakeRequest request)
     {
         var outcome = await flight.RunAsync();
-        metrics.Ended(cause, outcome, flight.Progress.Elapsed);
+        metrics.Ended(request.Cause, outcome, flight.Progress.Elapsed);
+        Ended(request, outcome, flight.Progress.Elapsed);
         if (flight.HasWoken)
         {
             Woken(key.Machine);

@@ -80,7 +80,12 @@ internal sealed class GatewayHost : IAsyncDisposable
         builder.Configuration.AddInMemoryCollection(settings);
         builder.Services.AddRouting();
         builder.Services.AddSingleton<ISessionMap>(sessions);
-        builder.Services.AddSingleton(new RouteSources { ListAsync = sessions.ListAsync, Wake = sessions.Woken.Enqueue });
+        builder.Services.AddSingleton<IRouteIndex>(sessions);
+        builder.Services.AddSingleton<MemoryHistory>();
+        builder.Services.AddSingleton<IRouteHistory>(static provider => provider.GetRequiredService<MemoryHistory>());
+        builder.Services.AddSingleton<Gateway.Idling.Visits>();
+        builder.Services.AddSingleton(Replica.New());
+        builder.Services.AddSingleton(new RouteSources { LastActivityAsync = sessions.LastActivityAsync, Wake = sessions.Woken.Enqueue });
         builder.Services.AddSingleton(time ?? TimeProvider.System);
         builder.Services.AddIdentity();
         builder.Services.AddOperations();

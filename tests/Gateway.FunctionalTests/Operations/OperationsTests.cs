@@ -156,9 +156,59 @@ public sealed class OperationsTests
     }
 
     [Theory]
+    [InlineData("?sort=last_activity", "carol,alice,bob")]
+    [InlineData("?sort=-last_activity", "bob,alice,carol")]
+    [InlineData("?inactive_since=2030-01-31T12:00:00Z", "carol,alice")]
+    [InlineData("?inactive_since=2030-01-31T12:00:00Z&sort=-last_activity", "alice,carol")]
+    [InlineData("?inactive_since=2030-01-31T12:00:00Z&state=asleep", "alice")]
+    [InlineData("?inactive_since=2030-01-31T12:00:00Z&sort=user", "alice,carol")]
+    public async Task Routes_AreSortedAndFilteredByLastActivity_PageByPage(string query, string expected)
+    {
+        await using var host = await GatewayHost.StartAsync();
+        Add(host, "alice", MachineRecordState.Asleep);
+        Add(host, "bob", MachineRecordState.Asleep);
+        Add(host, "carol", MachineRecordState.Awake);
+        host.Sessions.Activity[new("machine-of-alice")] = Then;
+        host.Sessions.Activity[new("machine-of-bob")] = Then.AddSeconds(1);
+        using var program = NewOperator(host);
+        var seen = new List<string>();
+        string? cursor = null;
+        for (var page = 0; page < 5 && (page == 0 || cursor is not null); page++)
+        {
+            var list = await program.GetFromJsonAsync<JsonElement>("/api/routes" + query + "&limit=1" + (cursor is null ? "" : "&cursor=" + cursor));
+            seen.AddRange(list.GetProperty("routes").EnumerateArray().Select(static route => route.GetProperty("id").GetString()!));
+            cursor = list.GetProperty("next").GetString();
+        }
+
+        Assert.Equal(expected, string.Join(',', seen));
+    }
+
+    [Fact]
+    public async Task UsersOfASharedMachine_AreEachListedOnce_ByActivityToo()
+    {
+        await using var host = await GatewayHost.StartAsync();
+        foreach (var user in new[] { "alice", "bob", "carol" })
+        {
+            Add(host, user, MachineRecordState.Awake);
+            host.Sessions.Sessions[new(user)] = host.Sessions.Sessions[new(user)] with { Machine = new MachineId("machine-of-alice") };
+        }
+
+        using var program = NewOperator(host);
+        var first = await program.GetFromJsonAsync<JsonElement>("/api/routes?sort=last_activity&limit=2");
+        var rest = await program.GetFromJsonAsync<JsonElement>("/api/routes?sort=last_activity&limit=2&cursor=" + first.GetProperty("next").GetString());
+
+        Assert.Equal(
+            ["alice", "bob", "carol"],
+            first.GetProperty("routes").EnumerateArray().Concat(rest.GetProperty("routes").EnumerateArray()).Select(static route => route.GetProperty("id").GetString()));
+        Assert.Equal(JsonValueKind.Null, rest.GetProperty("next").ValueKind);
+    }
+
+    [Theory]
     [InlineData("?cursor=nonsense")]
     [InlineData("?cursor=")]
     [InlineData("?cursor=%F0")]
+    [InlineData("?state=sleepy")]
+    [InlineData("?sort=color")]
     [InlineData("?limit=0")]
     [InlineData("?limit=1001")]
     [InlineData("?limit=many")]

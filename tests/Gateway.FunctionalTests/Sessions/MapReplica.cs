@@ -25,6 +25,10 @@ internal sealed class MapReplica : IAsyncDisposable
 
     public IVisitMap Visits => _host.Services.GetRequiredService<IVisitMap>();
 
+    public IRouteIndex Index => _host.Services.GetRequiredService<IRouteIndex>();
+
+    public IRouteHistory History => _host.Services.GetRequiredService<IRouteHistory>();
+
     public RouteTable Routes => _host.Services.GetRequiredService<RouteTable>();
 
     public RedisConnection Connection => _host.Services.GetRequiredService<RedisConnection>();

@@ -1,4 +1,5 @@
 using Gateway.Operations;
+using Gateway.Sessions;
 using Microsoft.AspNetCore.Http;
 using Xunit;
 
@@ -11,13 +12,34 @@ public sealed class RouteQueryTests
     [Fact]
     public void NothingAsked_IsEverythingByThePage()
     {
-        Assert.Equal(new RouteQuery(null, null, null, null, 100, null), Parse(QueryString.Empty));
+        Assert.Equal(new RouteQuery(null, null, null, null, null, 100, null), Parse(QueryString.Empty));
     }
 
-    [Fact]
-    public void Cursor_LeadsBackToWhatItWasMadeOf()
+    public static TheoryData<int> Places => [0, 1, 2, 3];
+
+    [Theory]
+    [MemberData(nameof(Places))]
+    public void Cursor_LeadsBackToWhatItWasMadeOf(int which)
     {
-        Assert.Equal("42:x", Parse(QueryString.Create("cursor", RouteQuery.WriteCursor("42:x")!))!.Cursor);
+        var place = new RoutePlace[]
+        {
+            new(RouteOrder.User, new UserId("Ünal/..|x")),
+            new(RouteOrder.LastActivity, new UserId("a|b"), new MachineActivity(new MachineId("m"), Noon)),
+            new(RouteOrder.LatestActivity, new UserId("a"), new MachineActivity(new MachineId("m"), null)),
+            new(RouteOrder.LatestActivity, null, new MachineActivity(new MachineId("m"), Noon)),
+        }[which];
+
+        Assert.Equal(place, Parse(QueryString.Create("cursor", place.Write()))!.After);
+    }
+
+    [Theory]
+    [InlineData("sort", "last_activity")]
+    [InlineData("user", "c*")]
+    public void CursorOfAnotherQuery_IsRefused(string name, string value)
+    {
+        var cursor = new RoutePlace(RouteOrder.User, new UserId("bob")).Write();
+
+        Assert.Null(Parse(QueryString.Create("cursor", cursor).Add(name, value)));
     }
 
     [Theory]

@@ -4,6 +4,7 @@ using Gateway.Identity;
 using Gateway.Identity.Assertions;
 using Gateway.Idling;
 using Gateway.Machines;
+using Gateway.Operations;
 using Gateway.Provisioning;
 using Gateway.Proxying;
 using Gateway.Reconciling;
@@ -185,6 +186,7 @@ internal sealed class GatewayProcess : IDisposable
         services.AddSingleton<IVisitMap>(new LineVisitMap(Line));
         services.AddSingleton<IChangeChannel>(Line);
         services.AddSingleton<INotes>(new LineNotes(Line));
+        services.AddSingleton<Trail>();
         services.AddSingleton<IAssertionKeyStore>(Keys);
         services.AddSingleton<IDataProtectionProvider>(Protection);
         services.AddSingleton(Options.Create(new IdentityOptions()));

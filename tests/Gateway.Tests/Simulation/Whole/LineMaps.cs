@@ -66,7 +66,7 @@ internal sealed class LineSessionMap(RedisLine line, SeededTime time) : ISession
 
     public Task<MapGeneration> ReadGenerationAsync(CancellationToken cancellationToken) => line.CallAsync(line.Redis.Map.ReadGeneration, cancellationToken);
 
-    public Task<bool> MarkListedAsync(string generation, CancellationToken cancellationToken) => line.CallAsync(() => line.Redis.Map.MarkListed(generation), cancellationToken);
+    public Task<bool> MarkListedAsync(string generation, bool foundNothing, CancellationToken cancellationToken) => line.CallAsync(() => line.Redis.Map.MarkListed(generation, foundNothing), cancellationToken);
 
     /// <summary>Heard from the feed.</summary>
     public void Changed(object key)
