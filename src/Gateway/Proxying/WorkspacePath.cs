@@ -37,9 +37,8 @@ internal static class WorkspacePath
         var strict = true;
         foreach (var reading in Readings(path))
         {
-            var own = IsOwn(reading, StringComparison.OrdinalIgnoreCase);
-            lenient |= own;
-            strict &= own;
+            lenient |= MayBeOwn(reading);
+            strict &= IsOwn(reading, StringComparison.OrdinalIgnoreCase);
         }
 
         return (plain, lenient, strict) switch
@@ -67,6 +66,21 @@ internal static class WorkspacePath
 
     private static bool IsOwn(string path, StringComparison comparison) =>
         path.StartsWith(Own, comparison) && (path.Length == Own.Length || path[Own.Length] == '/');
+
+    /// <summary>Servers drop what they do not like of a segment's end: parameters, what looks like a query, blanks, dots, control characters.</summary>
+    private static bool MayBeOwn(string path)
+    {
+        var end = path.IndexOf('/', Math.Min(1, path.Length));
+        var segment = end < 0 ? path.AsSpan() : path.AsSpan(0, end);
+        var cut = segment.IndexOfAny(";#?\0");
+        segment = cut < 0 ? segment : segment[..cut];
+        while (segment.Length > Own.Length && (segment[^1] is '.' || char.IsWhiteSpace(segment[^1]) || char.IsControl(segment[^1])))
+        {
+            segment = segment[..^1];
+        }
+
+        return segment.Equals(Own, StringComparison.OrdinalIgnoreCase);
+    }
 
     /// <summary>The path decoded once and twice, each with slashes as they are and merged, with dot segments as they are and removed.</summary>
     private static IEnumerable<string> Readings(string path)
