@@ -36,6 +36,7 @@ internal sealed class WorkspaceProbe(WorkspaceConnections connections, WakingMet
         var patience = LeastPatience;
         while (limit - time.GetElapsedTime(begun) is { Ticks: > 0 } left)
         {
+            var asked = time.GetTimestamp();
             var answer = await AskAsync(
                 new Uri($"http://{authority}{options.Value.HealthPath}"), upgrade: false, patience, PlanOf(left, Grid, OnConnected), cancellationToken);
             good = (int?)answer == options.Value.HealthStatus ? good + 1 : 0;
@@ -50,9 +51,10 @@ internal sealed class WorkspaceProbe(WorkspaceConnections connections, WakingMet
                 missed = time.GetTimestamp();
             }
 
-            if (answer is null && outcome is ProbeOutcome.Unhealthy)
+            if (answer is null && outcome is ProbeOutcome.Unhealthy && time.GetElapsedTime(asked) >= patience)
             {
-                // A port that accepts and says nothing is given up for another connection; but a slow answer is an answer.
+                // A port that accepts and says nothing is given up for another connection; but a slow answer is an answer. A connection that is cut
+                // at once says nothing about either.
                 patience *= 2;
             }
 
