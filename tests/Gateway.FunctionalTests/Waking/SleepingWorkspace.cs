@@ -40,12 +40,17 @@ internal sealed class SleepingWorkspace : IAsyncDisposable
     /// <summary>A stopped machine, given to the user as an operator would.</summary>
     public static async Task<SimulatedMachine> GiveMachineAsync(GatewayEnvironment cloud, Uri operations, string user)
     {
+        var volume = cloud.Simulator.Cloud.CreateVolume(GatewayEnvironment.App, new JsonObject { ["name"] = "of_" + user, ["region"] = "sjc", ["size_gb"] = 1 });
         var machine = cloud.Simulator.Cloud.Create(GatewayEnvironment.App, new JsonObject
         {
             ["name"] = "of-" + user,
             ["region"] = "sjc",
             ["skip_launch"] = true,
-            ["config"] = new JsonObject { ["image"] = EchoWorkspace.Image },
+            ["config"] = new JsonObject
+            {
+                ["image"] = EchoWorkspace.Image,
+                ["mounts"] = new JsonArray(new JsonObject { ["volume"] = volume.Id, ["path"] = "/workspace" }),
+            },
         });
         await cloud.Simulator.ReachAsync(machine, "stopped");
         using var operators = RunningGateway.Client(operations, cloud.OperatorToken);

@@ -79,6 +79,9 @@ internal sealed class GatewayEnvironment : IAsyncDisposable
         return gateway;
     }
 
+    /// <summary>One gateway as a process of its own; it is the test's to end.</summary>
+    public Task<GatewayProcess> StartProcessAsync(string name) => GatewayProcess.StartAsync(name, GatewaySettings(), TextWriter.Null);
+
     public string TokenOf(string user) => Authority.AccessToken(user);
 
     public string OperatorToken => Authority.AccessToken("ops", claims: new() { ["role"] = "operator" });
