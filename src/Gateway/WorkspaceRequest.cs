@@ -27,6 +27,7 @@ internal sealed class WorkspaceRequest(
     Shutdown shutdown,
     Trail trail,
     IOptions<WakingOptions> options,
+    IOptions<WorkspaceOptions> workspaces,
     TimeProvider time)
 {
     /// <summary>A belief that proves wrong is corrected and tried again; a machine that is lost each time is a failure to report.</summary>
@@ -69,7 +70,7 @@ internal sealed class WorkspaceRequest(
     /// <summary>A user without a workspace gets one, and then their answer from it.</summary>
     private async Task<Refusal?> ProvisionAsync(HttpContext context, UserId user, Hold hold)
     {
-        switch (await provisioner.EnsureAssignedAsync(user, hold.Left, context.RequestAborted))
+        switch (await provisioner.EnsureAssignedAsync(user, NearOf(context.Request), hold.Left, context.RequestAborted))
         {
             case ProvisionOutcome.Assigned { Session: { Machine: { } machine } session }:
                 return await VisitAsync(context, user, session, machine, routes.Believed(machine), hold);
@@ -84,6 +85,9 @@ internal sealed class WorkspaceRequest(
                 throw new InvalidOperationException("A session was assigned without a machine.");
         }
     }
+
+    private string? NearOf(HttpRequest request) =>
+        workspaces.Value.RegionHeader is { Length: > 0 } header && request.Headers[header] is [{ } region] ? region : null;
 
     private async Task<Refusal?> VisitAsync(HttpContext context, UserId user, Session session, MachineId machine, MachineRecord? record, Hold hold)
     {

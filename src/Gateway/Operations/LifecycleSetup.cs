@@ -22,6 +22,10 @@ internal static class LifecycleSetup
         viewers.MapGet("/api/routes/{id}/snapshots", RecoveryEndpoints.SnapshotsAsync);
         operators.MapPost("/api/routes/{id}/snapshots", RecoveryEndpoints.TakeSnapshotAsync);
         operators.MapPost("/api/routes/{id}/restore", RecoveryEndpoints.RestoreAsync);
+        viewers.MapGet("/api/routes/{id}/override", ExportEndpoints.ReadOverrideAsync);
+        operators.MapPut("/api/routes/{id}/override", ExportEndpoints.WriteOverrideAsync);
+        operators.MapGet("/api/export", ExportEndpoints.ReadAsync);
+        operators.MapPut("/api/export", ExportEndpoints.WriteAsync);
         viewers.MapGet("/api/drift", DriftEndpoints.ListAsync);
         viewers.MapGet("/api/audit", DriftEndpoints.AuditAsync);
         operators.MapPost("/api/upgrade", UpgradeEndpoints.AskRoundAsync);

@@ -6,17 +6,17 @@ namespace Gateway.Operations;
 /// <summary>A small JSON body that may be missing.</summary>
 internal static class RequestBody
 {
-    private const int Longest = 1 << 20;
+    private const int Usual = 1 << 20;
 
     /// <summary>The body, null when there is none, or the sentence that says what is wrong with it.</summary>
-    public static async Task<(T? Body, string? Fault)> ReadAsync<T>(HttpRequest request, JsonTypeInfo<T> type, CancellationToken cancellationToken)
+    public static async Task<(T? Body, string? Fault)> ReadAsync<T>(HttpRequest request, JsonTypeInfo<T> type, CancellationToken cancellationToken, int longest = Usual)
         where T : class
     {
         using var buffer = new MemoryStream();
         var chunk = new byte[4096];
         for (int read; (read = await request.Body.ReadAsync(chunk, cancellationToken)) > 0;)
         {
-            if (buffer.Length + read > Longest)
+            if (buffer.Length + read > longest)
             {
                 return (null, "the body is too long");
             }

@@ -22,7 +22,7 @@ internal sealed class WorkspaceBuild(WorkspacePlatform platform, WorkspaceTempla
             var failed => BuildResult.Refused(failed.Failure!),
         };
 
-    public async Task<BuildResult> FinishAsync(ProvisioningClaim claim, CancellationToken cancellationToken)
+    public async Task<BuildResult> FinishAsync(ProvisioningClaim claim, string? near, CancellationToken cancellationToken)
     {
         if (claim.Session.Machine is { } saved)
         {
@@ -35,7 +35,7 @@ internal sealed class WorkspaceBuild(WorkspacePlatform platform, WorkspaceTempla
         }
 
         var own = await overrides.FindAsync(claim.Session.User, cancellationToken);
-        var (volume, instead) = await volumes.EnsureAsync(claim, own, cancellationToken);
+        var (volume, instead) = await volumes.EnsureAsync(claim, own, near, cancellationToken);
         return volume is null ? instead! : await MachineAsync(claim, volume, own, cancellationToken);
     }
 

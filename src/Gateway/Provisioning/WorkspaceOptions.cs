@@ -29,6 +29,9 @@ internal sealed class WorkspaceOptions
     /// <summary>Regions in the order they are tried when one is full. Empty: <see cref="DefaultRegions"/> (a binder would append to a default list).</summary>
     public List<string> Regions { get; set; } = [];
 
+    /// <summary>The request header in which a proxy in front says where the user is, such as <c>Fly-Region</c>: a new workspace is made there first if that region is in the list. Empty: none.</summary>
+    public string RegionHeader { get; set; } = "";
+
     /// <summary>The port the workspace listens on.</summary>
     public int Port { get; set; } = 10000;
 

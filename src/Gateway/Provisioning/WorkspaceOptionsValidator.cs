@@ -15,6 +15,23 @@ internal sealed partial class WorkspaceOptionsValidator : IValidateOptions<Works
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
     }
 
+    /// <summary>The faults of one user's override, by its own keys.</summary>
+    public static IReadOnlyList<string> FaultsOf(WorkspaceOverride own, WorkspaceOptions template)
+    {
+        var faults = new List<string>();
+        var merged = new WorkspaceOptions
+        {
+            CpuKind = own.CpuKind ?? template.CpuKind,
+            Cpus = own.Cpus ?? template.Cpus,
+            MemoryMb = own.MemoryMb ?? template.MemoryMb,
+            VolumeSizeGb = own.VolumeSizeGb ?? template.VolumeSizeGb,
+        };
+        Size(merged, faults);
+        Check(faults, own.Image is null || (own.Image.Length is > 0 and <= 512 && !own.Image.Any(char.IsWhiteSpace)), "Image", "must name an image");
+        Check(faults, own.Regions is null || own.Regions.All(region => Region().IsMatch(region)), "Regions", "must be Fly's codes of three letters, such as sjc");
+        return faults;
+    }
+
     private static void Names(WorkspaceOptions options, List<string> faults)
     {
         Check(AppName().IsMatch(options.App), "App", "must be the name of a Fly app: lower-case letters, digits and dashes");
@@ -26,6 +43,7 @@ internal sealed partial class WorkspaceOptionsValidator : IValidateOptions<Works
             faults.Add($"Workspaces:Regions has \"{region}\"; give Fly's codes of three letters, such as sjc");
         }
 
+        Check(options.RegionHeader.Length == 0 || HeaderName().IsMatch(options.RegionHeader), "RegionHeader", "must be the name of a header, such as Fly-Region, or empty");
         Check(options.RestartPolicy is "on-failure" or "no", "RestartPolicy", "must be on-failure or no; always would not let a machine sleep");
         Check(options.ProvisioningLimit >= TimeSpan.FromSeconds(10) && options.ProvisioningLimit <= TimeSpan.FromMinutes(30), "ProvisioningLimit", "must be between 10 seconds and 30 minutes");
         void Check(bool right, string key, string advice) => WorkspaceOptionsValidator.Check(faults, right, key, advice);
@@ -74,6 +92,9 @@ internal sealed partial class WorkspaceOptionsValidator : IValidateOptions<Works
 
     [GeneratedRegex(@"\A[a-z]{3}\z", RegexOptions.CultureInvariant)]
     private static partial Regex Region();
+
+    [GeneratedRegex(@"\A[A-Za-z0-9-]+\z", RegexOptions.CultureInvariant)]
+    private static partial Regex HeaderName();
 
     [GeneratedRegex(@"\A[A-Za-z_][A-Za-z0-9_]*\z", RegexOptions.CultureInvariant)]
     private static partial Regex EnvName();

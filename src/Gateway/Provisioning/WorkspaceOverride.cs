@@ -18,6 +18,9 @@ internal sealed record WorkspaceOverride
 
     [JsonIgnore]
     public bool IsEmpty => this == new WorkspaceOverride();
+
+    /// <summary>What is wrong with it, laid over the template; empty: nothing.</summary>
+    public IReadOnlyList<string> FaultsOver(WorkspaceOptions template) => WorkspaceOptionsValidator.FaultsOf(this, template);
 }
 
 [JsonSourceGenerationOptions(
@@ -35,6 +38,10 @@ internal sealed class WorkspaceOverrides(INotes notes)
 
     public async Task<WorkspaceOverride?> FindAsync(UserId user, CancellationToken cancellationToken) =>
         await notes.ReadAsync(Kind, user.Value, cancellationToken) is { } text ? Read(text) : null;
+
+    public async Task<IReadOnlyList<(UserId User, WorkspaceOverride Override)>> ReadAllAsync(CancellationToken cancellationToken) =>
+        [.. (await notes.ReadAllAsync(Kind, cancellationToken)).Select(note => (User: new UserId(note.Key), Override: Read(note.Value)))
+            .Where(note => note.Override is not null).Select(note => (note.User, note.Override!)).OrderBy(note => note.User.Value, StringComparer.Ordinal)];
 
     public Task WriteAsync(UserId user, WorkspaceOverride own, CancellationToken cancellationToken) =>
         notes.WriteAsync(Kind, new Dictionary<string, string?> { [user.Value] = own.IsEmpty ? null : JsonSerializer.Serialize(own, OverrideJson.Default.WorkspaceOverride) }, cancellationToken);

@@ -27,13 +27,21 @@ internal sealed partial class WorkspaceProvisioner(
 
     /// <summary>The user's session with a machine, made if need be; the caller waits for it as long as <paramref name="hold"/>.</summary>
     public Task<ProvisionOutcome> EnsureAssignedAsync(UserId user, TimeSpan hold, CancellationToken cancellationToken) =>
-        JoinAsync(user, null, hold, cancellationToken);
+        EnsureAssignedAsync(user, null, hold, cancellationToken);
+
+    /// <param name="user">Whose workspace.</param>
+    /// <param name="near">The region in which the user seems to be: a new workspace is made there first, if that is allowed.</param>
+    /// <param name="hold">How long the caller waits.</param>
+    /// <param name="cancellationToken">Ends the wait, not the work.</param>
+    /// <inheritdoc cref="EnsureAssignedAsync(UserId, TimeSpan, CancellationToken)"/>
+    public Task<ProvisionOutcome> EnsureAssignedAsync(UserId user, string? near, TimeSpan hold, CancellationToken cancellationToken) =>
+        JoinAsync(user, null, near, hold, cancellationToken);
 
     /// <summary>
     /// The session's machine was destroyed behind our back: a new one on the same volume. A machine that turns out to be there is left as it is.
     /// </summary>
     public Task<ProvisionOutcome> ReplaceLostMachineAsync(Session session, TimeSpan hold, CancellationToken cancellationToken) =>
-        JoinAsync(session.User, session.Machine, hold, cancellationToken);
+        JoinAsync(session.User, session.Machine, null, hold, cancellationToken);
 
     /// <summary>Whether this replica is making the user's workspace, or waits for one that does, and where that has to wait for its turn. Null: no.</summary>
     public QueueWatch? QueueOf(UserId user)
@@ -44,11 +52,11 @@ internal sealed partial class WorkspaceProvisioner(
         }
     }
 
-    private async Task<ProvisionOutcome> JoinAsync(UserId user, MachineId? lost, TimeSpan hold, CancellationToken cancellationToken)
+    private async Task<ProvisionOutcome> JoinAsync(UserId user, MachineId? lost, string? near, TimeSpan hold, CancellationToken cancellationToken)
     {
         try
         {
-            var outcome = await Join(user, lost).WaitAsync(hold, time, cancellationToken);
+            var outcome = await Join(user, lost, near).WaitAsync(hold, time, cancellationToken);
 
             // The job ends all its callers' waits in one go; each goes on by itself.
             await Task.Yield();
@@ -60,7 +68,7 @@ internal sealed partial class WorkspaceProvisioner(
         }
     }
 
-    private Task<ProvisionOutcome> Join(UserId user, MachineId? lost)
+    private Task<ProvisionOutcome> Join(UserId user, MachineId? lost, string? near)
     {
         var ended = new TaskCompletionSource<ProvisionOutcome>();
         var queue = new QueueWatch();
@@ -74,11 +82,11 @@ internal sealed partial class WorkspaceProvisioner(
             _jobs[(user, lost)] = (ended.Task, queue);
         }
 
-        _ = RunAsync(user, lost, ended, queue);
+        _ = RunAsync(user, lost, near, ended, queue);
         return ended.Task;
     }
 
-    private async Task RunAsync(UserId user, MachineId? lost, TaskCompletionSource<ProvisionOutcome> ended, QueueWatch queue)
+    private async Task RunAsync(UserId user, MachineId? lost, string? near, TaskCompletionSource<ProvisionOutcome> ended, QueueWatch queue)
     {
         QueueWatch.Current = queue;
         var started = time.GetTimestamp();
@@ -86,7 +94,7 @@ internal sealed partial class WorkspaceProvisioner(
         ProvisionOutcome outcome;
         try
         {
-            outcome = await DecideAsync(user, lost, limit.Token);
+            outcome = await DecideAsync(user, lost, near, limit.Token);
         }
         catch (SessionMapUnavailableException)
         {
@@ -111,7 +119,7 @@ internal sealed partial class WorkspaceProvisioner(
         ended.TrySetResult(outcome);
     }
 
-    private async Task<ProvisionOutcome> DecideAsync(UserId user, MachineId? lost, CancellationToken cancellationToken)
+    private async Task<ProvisionOutcome> DecideAsync(UserId user, MachineId? lost, string? near, CancellationToken cancellationToken)
     {
         var owner = $"{replica}/{Interlocked.Increment(ref _jobsStarted)}";
         while (true)
@@ -141,7 +149,7 @@ internal sealed partial class WorkspaceProvisioner(
             }
 
             var known = session ?? new Session { User = user, State = SessionState.Provisioning, App = template.App };
-            if (await ProvisionAsync(owner, known, cancellationToken) is { } outcome)
+            if (await ProvisionAsync(owner, known, near, cancellationToken) is { } outcome)
             {
                 return outcome;
             }
@@ -149,7 +157,7 @@ internal sealed partial class WorkspaceProvisioner(
     }
 
     /// <summary>Null: the record changed under our hands; decide again.</summary>
-    private async Task<ProvisionOutcome?> ProvisionAsync(string owner, Session known, CancellationToken cancellationToken)
+    private async Task<ProvisionOutcome?> ProvisionAsync(string owner, Session known, string? near, CancellationToken cancellationToken)
     {
         var generation = await map.ReadGenerationAsync(cancellationToken);
         if (!generation.Listed)
@@ -174,7 +182,7 @@ internal sealed partial class WorkspaceProvisioner(
 
         try
         {
-            var result = await build.FinishAsync(claim, cancellationToken);
+            var result = await build.FinishAsync(claim, near, cancellationToken);
             return result.Machine is { } machine ? await AssignAsync(claim, machine, cancellationToken) : await RememberAsync(claim, result, cancellationToken);
         }
         catch (ClaimLostException)

@@ -206,7 +206,7 @@ internal sealed class WorkspaceRestore(
     /// <summary>At least as large as the old one: a snapshot does not fit on less.</summary>
     private async Task<NewVolume> SizedAsync(Session session, VolumeId old, WorkspaceOverride? own, CancellationToken cancellationToken)
     {
-        var wanted = template.Volume(session.User, session.Region ?? template.RegionsFor(own)[0], own);
+        var wanted = template.Volume(session.User, session.Region ?? template.RegionsFor(own, null)[0], own);
         return await machines.GetVolumeAsync(session.App, old, cancellationToken) is { Value: { } there }
             ? wanted with { Region = there.Region, SizeGb = Math.Max(wanted.SizeGb, there.SizeGb) }
             : wanted;

@@ -8,7 +8,12 @@ internal sealed class WorkspaceTemplate(WorkspaceOptions options, WorkspaceNames
 {
     public string App => options.App;
 
-    public IReadOnlyList<string> RegionsFor(WorkspaceOverride? own) => own?.Regions is { Count: > 0 } regions ? regions : options.RegionsInOrder;
+    /// <summary>In the order in which they are tried. <paramref name="near"/>, where the user seems to be, comes first, and only if it is one of them.</summary>
+    public IReadOnlyList<string> RegionsFor(WorkspaceOverride? own, string? near)
+    {
+        var regions = own?.Regions is { Count: > 0 } theirs ? theirs : options.RegionsInOrder;
+        return near is not null && regions.Contains(near) ? [near, .. regions.Where(region => region != near)] : regions;
+    }
 
     /// <summary>The image and the size that the user's machine should have.</summary>
     public MachineSpec SpecFor(WorkspaceOverride? own) => new(

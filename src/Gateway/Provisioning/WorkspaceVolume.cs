@@ -10,7 +10,7 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
     private const int Tries = 3;
 
     /// <summary>The volume, or why there is none.</summary>
-    public async Task<(Volume? Volume, BuildResult? Instead)> EnsureAsync(ProvisioningClaim claim, WorkspaceOverride? own, CancellationToken cancellationToken)
+    public async Task<(Volume? Volume, BuildResult? Instead)> EnsureAsync(ProvisioningClaim claim, WorkspaceOverride? own, string? near, CancellationToken cancellationToken)
     {
         if (claim.Session.Volume is { } saved)
         {
@@ -23,7 +23,7 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
             return (null, BuildResult.Refused(failure));
         }
 
-        return found is null ? await MakeAsync(claim, own, cancellationToken) : (await KeepAsync(claim, found, cancellationToken), null);
+        return found is null ? await MakeAsync(claim, own, near, cancellationToken) : (await KeepAsync(claim, found, cancellationToken), null);
     }
 
     /// <summary>A volume that was saved holds somebody's files: gone or not usable is for a person to decide, an empty one in its place would look like lost work.</summary>
@@ -73,10 +73,10 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
         }
     }
 
-    private async Task<(Volume?, BuildResult?)> MakeAsync(ProvisioningClaim claim, WorkspaceOverride? own, CancellationToken cancellationToken)
+    private async Task<(Volume?, BuildResult?)> MakeAsync(ProvisioningClaim claim, WorkspaceOverride? own, string? near, CancellationToken cancellationToken)
     {
         MachinesFailure? last = null, quota = null;
-        foreach (var region in template.RegionsFor(own))
+        foreach (var region in template.RegionsFor(own, near))
         {
             for (var attempt = 1; attempt <= Tries; attempt++)
             {

@@ -1,11 +1,13 @@
+using System.Globalization;
 using System.Text.Json;
 using Gateway.Machines;
 using Gateway.Sessions;
+using Microsoft.Extensions.Options;
 
 namespace Gateway.Reconciling;
 
 /// <summary>Compares the map with the platform. Changes nothing, asks nobody.</summary>
-internal sealed class DriftFinder(WorkspaceNames names, TimeProvider time)
+internal sealed class DriftFinder(WorkspaceNames names, IOptions<ReconcilingOptions> options, TimeProvider time)
 {
     /// <summary>A step that nobody works on any more, and that nobody's next request has to find: longer than any lease.</summary>
     private static readonly TimeSpan Stuck = TimeSpan.FromMinutes(2);
@@ -130,16 +132,28 @@ internal sealed class DriftFinder(WorkspaceNames names, TimeProvider time)
         }
     }
 
-    private static void AddOfVolumes(List<Drift> drifts, Findings findings)
+    private void AddOfVolumes(List<Drift> drifts, Findings findings)
     {
         if (!findings.AllSessions)
         {
             return;
         }
 
+        var users = findings.Sessions.Where(session => session.Volume is not null).ToLookup(session => session.Volume!.Value, session => session.User);
+        drifts.AddRange(findings.Volumes.Where(found => found.Volume is { Usable: true, BytesTotal: > 0 } && users[found.Volume.Id].Any() && found.Volume.BytesUsed >= found.Volume.BytesTotal / 100.0 * options.Value.FullAtPercent)
+            .Select(found => Filling(found.App, found.Volume, [.. users[found.Volume.Id]])));
         var known = findings.Sessions.Select(session => session.Volume).OfType<VolumeId>().ToHashSet();
         drifts.AddRange(findings.Volumes.Where(found => found.Volume is { AttachedMachine: null, Usable: true } && !known.Contains(found.Volume.Id))
             .Select(found => Of(DriftKinds.OrphanVolume, found.App, found.Volume.Id.Value, [], $"Volume {found.Volume.Name} in {found.Volume.Region} belongs to no machine and no session.", "It is never destroyed by itself: an operator does that, or restores from it.", DriftRepairKind.Operator)));
+    }
+
+    private Drift Filling(string app, Volume volume, IReadOnlyList<UserId> users)
+    {
+        var grown = Math.Min(volume.SizeGb + options.Value.ExtendByGb, options.Value.ExtendLimitGb);
+        var detail = $"{volume.BytesUsed / (volume.BytesTotal / 100.0):0} % of the volume's {volume.SizeGb} GB are used.";
+        return grown > volume.SizeGb
+            ? Of(DriftKinds.FillingVolume, app, volume.Id.Value, users, detail, $"It is extended to {grown} GB.", DriftRepairKind.Safe) with { Other = grown.ToString(CultureInfo.InvariantCulture) }
+            : Of(DriftKinds.FillingVolume, app, volume.Id.Value, users, detail, "An operator extends it, or its user clears up.", DriftRepairKind.Operator);
     }
 
     private static List<JsonElement> ServicesOf(Machine machine) =>

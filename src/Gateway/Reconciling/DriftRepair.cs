@@ -1,3 +1,4 @@
+using System.Globalization;
 using Gateway.Machines;
 using Gateway.Sessions;
 
@@ -18,6 +19,12 @@ internal sealed class DriftRepair(ISessionMap map, IMachines machines, Workspace
         if (drift.Kind is DriftKinds.MachineWithoutSession)
         {
             return await AdoptAsync(drift, cancellationToken);
+        }
+
+        if (drift.Kind is DriftKinds.FillingVolume)
+        {
+            var extended = await machines.ExtendVolumeAsync(drift.App, new VolumeId(drift.Subject), int.Parse(drift.Other!, CultureInfo.InvariantCulture), cancellationToken);
+            return extended.IsOk ? $"extended to {drift.Other} GB" : $"the platform refused: {extended.Failure.Kind}";
         }
 
         var machine = new MachineId(drift.Subject);

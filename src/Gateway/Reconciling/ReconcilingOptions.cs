@@ -25,6 +25,15 @@ internal sealed class ReconcilingOptions
     /// <summary>Also repair by destroying: a user's second machine, never a volume. Off: such repairs are only planned.</summary>
     public bool Destroy { get; set; }
 
+    /// <summary>From here on a volume counts as filling up.</summary>
+    public int FullAtPercent { get; set; } = 85;
+
+    /// <summary>By how much a volume that fills up is extended; 0: an operator does it.</summary>
+    public int ExtendByGb { get; set; }
+
+    /// <summary>No volume is extended beyond this by itself: what fills it may never end.</summary>
+    public int ExtendLimitGb { get; set; } = 50;
+
     /// <summary>Further apps that hold users' machines, beside <c>Workspaces:App</c>: a user in an app that is not listed would be given a second workspace after the map was lost.</summary>
     public List<string> OtherApps { get; set; } = [];
 }
@@ -53,6 +62,21 @@ internal sealed class ReconcilingOptionsValidator : IValidateOptions<Reconciling
         if (options.Grace < TimeSpan.Zero || options.Grace > TimeSpan.FromDays(7))
         {
             faults.Add($"{ReconcilingOptions.Section}:Grace must be between 0 and 7 days");
+        }
+
+        if (options.FullAtPercent is < 1 or > 100)
+        {
+            faults.Add($"{ReconcilingOptions.Section}:FullAtPercent must be from 1 to 100");
+        }
+
+        if (options.ExtendByGb is < 0 or > 500)
+        {
+            faults.Add($"{ReconcilingOptions.Section}:ExtendByGb must be from 0 to 500");
+        }
+
+        if (options.ExtendLimitGb is < 1 or > 500)
+        {
+            faults.Add($"{ReconcilingOptions.Section}:ExtendLimitGb must be from 1 to 500");
         }
 
         if (options.OtherApps.Any(string.IsNullOrWhiteSpace))

@@ -26,7 +26,7 @@ internal sealed class DriftStage
     {
         var (map, machines, name) = (Base.Map.For(replica), Machines.For(replica), new Replica(replica.Name));
         return new Reconciler(
-            map, new SimulatedVisitMap(_visits, replica), machines, new MachineListing(machines, Base.Names, [Base.App], Base.Time), new DriftFinder(Base.Names, Base.Time),
+            map, new SimulatedVisitMap(_visits, replica), machines, new MachineListing(machines, Base.Names, [Base.App], Base.Time), new DriftFinder(Base.Names, Microsoft.Extensions.Options.Options.Create(Options), Base.Time),
             new DriftRepair(map, machines, Base.Names, new MachineAdoption(map, Base.Time), new AuditTrail(Base.Notes, name, Base.Time), Base.Time), new DriftList(Base.Notes), name,
             new ReconcilingMetrics(new NoMeters()), Microsoft.Extensions.Options.Options.Create(Options), Base.Time, NullLogger<Reconciler>.Instance);
     }

@@ -225,6 +225,22 @@ public sealed class DriftTests
         Assert.Equal(0, _stage.Machines.CallsOf("volumes.destroy"));
     }
 
+    [Theory]
+    [InlineData(0, 5)]
+    [InlineData(3, 8)]
+    [InlineData(100, 50)]
+    public void Volume_that_fills_up_is_told_and_extended_as_far_as_is_allowed(int by, int then)
+    {
+        var session = _stage.Sleeping("alice");
+        _stage.Options.ExtendByGb = by;
+        _stage.Machines.Fill(session.Volume!.Value, percent: 90);
+
+        var drifts = _stage.LookAfterTheGrace();
+
+        Assert.Equal(by == 0 ? 1 : 0, drifts.Count(drift => drift.Kind == DriftKinds.FillingVolume));
+        Assert.Equal(then, Assert.Single(_stage.Machines.Volumes).SizeGb);
+    }
+
     [Fact]
     public void Platform_that_does_not_answer_makes_nothing_missing()
     {

@@ -23,7 +23,7 @@ internal sealed partial class SimulatedMachines
                 : NoRoom(volume.Region) is { } full ? full : MakeVolume(app, volume.Name, volume.Region, volume.SizeGb, "created", now), cancellationToken);
 
     public Task<MachinesResult<Volume>> ExtendVolumeAsync(string app, VolumeId volume, int sizeGb, CancellationToken cancellationToken) =>
-        ChangeVolumeAsync("volumes.extend", app, volume, found => found with { SizeGb = Math.Max(found.SizeGb, sizeGb) }, cancellationToken);
+        ChangeVolumeAsync("volumes.extend", app, volume, found => found with { SizeGb = Math.Max(found.SizeGb, sizeGb), BytesTotal = (long)Math.Max(found.SizeGb, sizeGb) << 30 }, cancellationToken);
 
     public Task<MachinesResult<IReadOnlyList<VolumeSnapshot>>> ListSnapshotsAsync(string app, VolumeId volume, CancellationToken cancellationToken) =>
         CallAsync("volumes.snapshots", app, volume.Value, _ => Ok<IReadOnlyList<VolumeSnapshot>>([.. _snapshots.GetValueOrDefault(volume, [])]), cancellationToken);
@@ -48,6 +48,15 @@ internal sealed partial class SimulatedMachines
         return destroyed.IsOk ? default(Done) : destroyed.Failure;
     }
 
+    /// <summary>So much of the volume is used.</summary>
+    public void Fill(VolumeId volume, int percent)
+    {
+        lock (_lock)
+        {
+            _volumes[volume] = _volumes[volume] with { BytesUsed = _volumes[volume].BytesTotal / 100 * percent };
+        }
+    }
+
     private Task<MachinesResult<Volume>> ChangeVolumeAsync(string action, string app, VolumeId volume, Func<Volume, Volume> change, CancellationToken cancellationToken) =>
         CallAsync<Volume>(action, app, volume.Value, _ =>
         {
@@ -64,7 +73,7 @@ internal sealed partial class SimulatedMachines
     {
         var id = new VolumeId(string.Create(CultureInfo.InvariantCulture, $"vol_{++_made:x14}"));
         _volumeApps[id] = app;
-        return _volumes[id] = new Volume { Id = id, Name = name, State = state, Region = region, SizeGb = sizeGb, BytesTotal = sizeGb * 1L << 30, CreatedAt = now };
+        return _volumes[id] = new Volume { Id = id, Name = name, State = state, Region = region, SizeGb = sizeGb, BytesTotal = (long)sizeGb << 30, CreatedAt = now };
     }
 
     // An interface converts to a result by no operator, so it goes through the generic one here.
