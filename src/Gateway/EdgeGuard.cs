@@ -10,19 +10,25 @@ internal static class EdgeGuard
     public static void UseEdgeGuard(this WebApplication app)
     {
         var marker = app.Services.GetRequiredService<HopMarker>();
-        app.Use((context, next) => RefusalOf(context, marker) is { } refusal ? RefusalResponse.WriteAsync(context, refusal) : next(context));
+        var limits = app.Services.GetRequiredService<RequestLimits>();
+        app.Use((context, next) => RefusalOf(context, marker, limits) is { } refusal ? RefusalResponse.WriteAsync(context, refusal) : next(context));
     }
 
     /// <summary>
     /// Whose a path is, is decided on what was sent, before routing has a say: the server has resolved dot segments by then, and a path that means the
     /// gateway to one of us and the workspace to the other belongs to nobody.
     /// </summary>
-    private static Refusal? RefusalOf(HttpContext context, HopMarker marker)
+    private static Refusal? RefusalOf(HttpContext context, HopMarker marker, RequestLimits limits)
     {
-        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
-        if (WorkspacePath.OwnerOf(target) is PathOwner.Disputed)
+        var owner = WorkspacePath.OwnerOf(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
+        if (owner is PathOwner.Disputed)
         {
             return Outcomes.DisputedPath;
+        }
+
+        if (owner is PathOwner.Gateway)
+        {
+            Enclose(context.Response.Headers);
         }
 
         if (IsAmbiguous(context.Request))
@@ -37,9 +43,24 @@ internal static class EdgeGuard
             return null;
         }
 
+        if (limits.Refuse(context.Connection.RemoteIpAddress) is { } later)
+        {
+            return Outcomes.TooMany(later);
+        }
+
         return marker.IsOn(context.Request) ? Outcomes.Loop
             : IsRootServiceWorker(context.Request) ? Outcomes.RootServiceWorker
             : null;
+    }
+
+    /// <summary>A workspace's page shares the origin, and must not show one of ours inside of itself. A page with a stricter policy of its own replaces this one.</summary>
+    private static void Enclose(IHeaderDictionary headers)
+    {
+        headers.ContentSecurityPolicy = "default-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+        headers.XFrameOptions = "DENY";
+        headers.XContentTypeOptions = "nosniff";
+        headers["Referrer-Policy"] = "no-referrer";
+        headers["Cross-Origin-Resource-Policy"] = "same-origin";
     }
 
     /// <summary>

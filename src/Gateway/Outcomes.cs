@@ -65,6 +65,9 @@ internal static class Outcomes
     public static readonly Refusal AmbiguousBody = new(
         StatusCodes.Status400BadRequest, "ambiguous-body", "Where the request's body ends is ambiguous", "It says Content-Length and is chunked as well, or is coded in several ways, and servers differ on what counts. Send one of the two.");
 
+    public static Refusal TooMany(TimeSpan retryAfter) => new(
+        StatusCodes.Status429TooManyRequests, "too-many-requests", "Too many requests", "More come from you, or from your address, than the gateway passes on. Wait a moment, and open fewer at once.") { RetryAfter = retryAfter };
+
     /// <summary>The request has been here before.</summary>
     public static readonly Refusal Loop = new(
         StatusCodes.Status508LoopDetected, "loop", "The request goes round in a circle", "The gateway has already forwarded it once. A program in the workspace sends it back to the gateway's own address; have it ask its target directly.");

@@ -20,6 +20,7 @@ internal sealed class WorkspaceRequest(
     Visits visits,
     VisitWaker waker,
     BackgroundWakes background,
+    RequestLimits limits,
     WorkspaceAssertions assertions,
     WorkspaceForwarder forwarder,
     WorkspaceProgress progress,
@@ -54,6 +55,11 @@ internal sealed class WorkspaceRequest(
         // Who
         var user = context.User.GetUserId();
         OwnCredentials.Remove(context);
+        using var admission = limits.Admit(user, context.Request.IsUpgrade());
+        if (admission.RetryAfter is { } later)
+        {
+            return Outcomes.TooMany(later);
+        }
 
         // Where
         var hold = new Hold(context.Request, options.Value, time);

@@ -123,6 +123,10 @@ internal sealed class Stage : IAsyncDisposable
         ["Workspaces:App"] = App,
         ["Workspaces:NameKey"] = "fake-name-key-for-tests-0123456789abcdef",
         ["Workspaces:Image"] = EchoWorkspace.Image,
+        ["Proxying:AllowedNetworks"] = "127.0.0.0/8",
+        // What is measured is the way through, not the limits on it.
+        ["Proxying:RequestsPerUser"] = "0",
+        ["Proxying:ConcurrentPerUser"] = "0",
         ["Proxying:ShutdownGrace"] = "00:00:00",
     };
 }

@@ -40,6 +40,36 @@ internal sealed class ProxyingOptions
     /// <summary>At shutdown, how long new requests are still served while the health check fails, and over which open sockets are closed.</summary>
     public TimeSpan ShutdownGrace { get; set; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>Requests a second that one address may make, a network of IPv6 addresses counting as one. 0: any number.</summary>
+    public int RequestsPerAddress { get; set; } = 500;
+
+    /// <summary>How many of them may come at once after a pause.</summary>
+    public int BurstPerAddress { get; set; } = 5000;
+
+    /// <summary>Requests a second that one user may make of one replica. 0: any number.</summary>
+    public int RequestsPerUser { get; set; } = 500;
+
+    /// <summary>How many of them may come at once after a pause.</summary>
+    public int BurstPerUser { get; set; } = 5000;
+
+    /// <summary>Requests of one user in progress at once on one replica, those held included and sockets not. 0: any number.</summary>
+    public int ConcurrentPerUser { get; set; } = 1000;
+
+    /// <summary>Sockets of one user open at once on one replica. 0: any number.</summary>
+    public int SocketsPerUser { get; set; } = 200;
+
+    /// <summary>How long the head of a request may take to arrive. A body may take as long as it likes.</summary>
+    public TimeSpan HeadTimeout { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>The longest request line, in bytes.</summary>
+    public int MaxUrlBytes { get; set; } = 16 * 1024;
+
+    /// <summary>All headers of a request together, in bytes.</summary>
+    public int MaxHeadBytes { get; set; } = 32 * 1024;
+
+    /// <summary>How many headers a request may have.</summary>
+    public int MaxHeaders { get; set; } = 100;
+
     /// <summary>Silence allowed on the path asked for.</summary>
     public TimeSpan AnswerSilenceOf(string path)
     {
@@ -77,6 +107,11 @@ internal sealed class ProxyingOptionsValidation : IValidateOptions<ProxyingOptio
 
         Check(options.SocketPingAfter >= TimeSpan.Zero, "Proxying:SocketPingAfter must not be negative; 00:00:00 switches it off.");
         Check(options.ShutdownGrace >= TimeSpan.Zero && options.ShutdownGrace <= TimeSpan.FromMinutes(4), "Proxying:ShutdownGrace must be between 0 and 00:04:00, within the platform's kill timeout.");
+        Check(options is { RequestsPerAddress: >= 0, RequestsPerUser: >= 0, ConcurrentPerUser: >= 0, SocketsPerUser: >= 0 },
+            "Proxying:RequestsPerAddress, RequestsPerUser, ConcurrentPerUser and SocketsPerUser must not be negative; 0 is no limit.");
+        Check(options is { BurstPerAddress: > 0, BurstPerUser: > 0 }, "Proxying:BurstPerAddress and Proxying:BurstPerUser must be positive.");
+        Check(options.HeadTimeout > TimeSpan.Zero && options.HeadTimeout <= TimeSpan.FromMinutes(5), "Proxying:HeadTimeout must be between 0 and 00:05:00.");
+        Check(options is { MaxUrlBytes: >= 1024, MaxHeadBytes: >= 1024, MaxHeaders: >= 20 }, "Proxying:MaxUrlBytes and Proxying:MaxHeadBytes must be at least 1024, Proxying:MaxHeaders at least 20.");
         Check(options.KeepConnections > TimeSpan.Zero, "Proxying:KeepConnections must be positive.");
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
 

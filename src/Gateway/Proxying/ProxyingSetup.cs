@@ -17,6 +17,7 @@ internal static class ProxyingSetup
         services.AddHttpForwarder();
         services.TryAddSingleton(new HopMarker($"gateway-{Guid.NewGuid():N}"));
         services.AddSingleton<AllowedDestinations>();
+        services.AddSingleton<RequestLimits>();
         services.AddSingleton<WorkspaceConnections>();
         services.AddSingleton<WorkspaceTransforms>();
         services.AddSingleton<WorkspaceForwarder>();
@@ -59,7 +60,10 @@ internal sealed class PublicListener(IOptions<ProxyingOptions> options) : IConfi
         // A slow upload or download is the workspace's affair; a slow head is ours.
         kestrel.Limits.MinRequestBodyDataRate = null;
         kestrel.Limits.MinResponseDataRate = null;
-        kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+        kestrel.Limits.RequestHeadersTimeout = options.Value.HeadTimeout;
+        kestrel.Limits.MaxRequestLineSize = options.Value.MaxUrlBytes;
+        kestrel.Limits.MaxRequestHeadersTotalSize = options.Value.MaxHeadBytes;
+        kestrel.Limits.MaxRequestHeaderCount = options.Value.MaxHeaders;
         kestrel.Limits.MaxRequestBufferSize = MostUnread;
         kestrel.Limits.Http2.InitialStreamWindowSize = 96 * 1024;
         kestrel.Limits.Http2.InitialConnectionWindowSize = 256 * 1024;

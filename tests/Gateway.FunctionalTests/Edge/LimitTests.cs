@@ -1,0 +1,123 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Json;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json.Nodes;
+using Gateway.FunctionalTests.Workspaces;
+using Xunit;
+
+namespace Gateway.FunctionalTests.Edge;
+
+/// <summary>What one address and one user may ask of a gateway, and how long a head may take.</summary>
+public sealed class LimitTests
+{
+    [Fact]
+    public async Task AddressThatAsksTooMuch_IsRefusedBeforeItsCredentialIsLookedAt_AndOthersAreNot()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync(("Proxying:ClientAddressHeader", "Fly-Client-IP"), ("Proxying:RequestsPerAddress", "1"), ("Proxying:BurstPerAddress", "5"));
+        using var stranger = RunningGateway.Client(gateway.Url, "fake-token-for-tests");
+        stranger.DefaultRequestHeaders.Add("Fly-Client-IP", "2001:db8:0:1::7");
+        using var other = RunningGateway.Client(gateway.Url, "fake-token-for-tests");
+        other.DefaultRequestHeaders.Add("Fly-Client-IP", "2001:db8:0:2::7");
+
+        var answers = new List<HttpResponseMessage>();
+        for (var i = 0; i < 40; i++)
+        {
+            answers.Add(await stranger.GetAsync("/"));
+        }
+
+        var refused = answers.First(static answer => answer.StatusCode is HttpStatusCode.TooManyRequests);
+        Assert.NotNull(refused.Headers.RetryAfter);
+        Assert.Equal("urn:gateway:problem:too-many-requests", (await refused.Content.ReadFromJsonAsync<JsonNode>())!["type"]!.GetValue<string>());
+        Assert.Equal(HttpStatusCode.Unauthorized, answers[0].StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, (await other.GetAsync("/")).StatusCode);
+    }
+
+    [Fact]
+    public async Task UserThatAsksTooMuch_IsRefused_AndOthersAreNot()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync(("Proxying:RequestsPerUser", "1"), ("Proxying:BurstPerUser", "5"));
+        using var alice = gateway.ClientOf("alice");
+        using var bob = gateway.ClientOf("bob");
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 60).Select(_ => alice.GetAsync("/")));
+
+        Assert.Contains(answers, static answer => answer.StatusCode is HttpStatusCode.TooManyRequests);
+        Assert.Contains(answers, static answer => answer.StatusCode is HttpStatusCode.OK);
+        Assert.Equal(HttpStatusCode.OK, (await bob.GetAsync("/")).StatusCode);
+    }
+
+    [Fact]
+    public async Task SocketTooMany_IsRefused_UntilOneIsClosed()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync(("Proxying:SocketsPerUser", "2"));
+        using var first = await gateway.OpenSocketAsync("alice");
+        using var second = await gateway.OpenSocketAsync("alice");
+
+        await Assert.ThrowsAsync<System.Net.WebSockets.WebSocketException>(() => gateway.OpenSocketAsync("alice"));
+
+        first.Abort();
+        await Eventually.HoldsAsync(async () =>
+        {
+            try
+            {
+                using var again = await gateway.OpenSocketAsync("alice");
+                return true;
+            }
+            catch (System.Net.WebSockets.WebSocketException)
+            {
+                return false;
+            }
+        });
+    }
+
+    /// <summary><c>SLOW_CLIENTS=2000</c> opens as many.</summary>
+    [Fact]
+    public async Task SlowHeads_KeepNobodyWaiting_AndAreCutAfterTheirTime()
+    {
+        var count = int.TryParse(Environment.GetEnvironmentVariable("SLOW_CLIENTS"), NumberStyles.None, CultureInfo.InvariantCulture, out var asked) ? asked : 200;
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync(("Proxying:HeadTimeout", "00:00:05"));
+        using var alice = gateway.ClientOf("alice");
+        (await alice.GetAsync("/")).EnsureSuccessStatusCode();
+        using var stop = new CancellationTokenSource();
+
+        var slow = Enumerable.Range(0, count).Select(_ => DribbleAsync(gateway.Url.Port, stop.Token)).ToList();
+        for (var i = 0; i < 50; i++)
+        {
+            Assert.Equal(HttpStatusCode.OK, (await alice.GetAsync("/")).StatusCode);
+        }
+
+        var ends = await Task.WhenAll(slow).WaitAsync(RawClient.Limit);
+        Assert.All(ends, static answer => Assert.True(answer.Length == 0 || answer.StartsWith("HTTP/1.1 408", StringComparison.Ordinal), answer));
+        Assert.Equal(HttpStatusCode.OK, (await alice.GetAsync("/")).StatusCode);
+    }
+
+    /// <summary>One byte a second of a head that never ends; answers with what the gateway said when it cut it.</summary>
+    private static async Task<string> DribbleAsync(int port, CancellationToken stop)
+    {
+        using var socket = await RawClient.ConnectAsync(port);
+        var buffer = new byte[4096];
+        var receiving = socket.ReceiveAsync(buffer);
+        var sent = await socket.SendAsync("GET / HTTP/1.1\r\nHost: a\r\nX-Slow: "u8.ToArray());
+        using var second = new PeriodicTimer(TimeSpan.FromSeconds(1), TimeProvider.System);
+        try
+        {
+            while (!receiving.IsCompleted)
+            {
+                await Task.WhenAny(receiving, second.WaitForNextTickAsync(stop).AsTask());
+                sent += await socket.SendAsync("x"u8.ToArray());
+            }
+
+            return Encoding.Latin1.GetString(buffer, 0, await receiving);
+        }
+        catch (SocketException)
+        {
+            return "";
+        }
+    }
+}
