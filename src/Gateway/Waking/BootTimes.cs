@@ -95,8 +95,8 @@ internal readonly record struct BootWindow(TimeSpan Earliest, TimeSpan Latest);
 /// <param name="Expected">What is known of its kind; null: dense from the beginning.</param>
 internal readonly record struct ProbePace(long Started, BootWindow? Expected)
 {
-    private static readonly TimeSpan Dense = TimeSpan.FromMilliseconds(8);
-    private static readonly TimeSpan Sparse = TimeSpan.FromMilliseconds(40);
+    private static readonly TimeSpan Dense = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan Sparse = TimeSpan.FromMilliseconds(25);
     private static readonly TimeSpan Sparsest = TimeSpan.FromMilliseconds(100);
 
     /// <summary>A boot may be quicker than all that were seen, and slower.</summary>
