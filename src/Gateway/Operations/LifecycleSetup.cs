@@ -13,7 +13,7 @@ internal static class LifecycleSetup
 
     public static void MapLifecycle(this IEndpointRouteBuilder endpoints)
     {
-        var operators = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Operator);
+        var operators = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Operator).AddEndpointFilter<RouteGroupBuilder, OperatorAudit>();
         var viewers = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Viewer);
         operators.MapDelete("/api/routes/{id}", RouteEndpoints.RemoveAsync);
         operators.MapPost("/api/routes/{id}/upgrade", UpgradeEndpoints.UpgradeAsync);
