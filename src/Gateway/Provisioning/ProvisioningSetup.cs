@@ -19,6 +19,7 @@ internal static class ProvisioningSetup
         services.AddSingleton<ProvisioningMetrics>();
         services.AddSingleton<WorkspaceOverrides>();
         services.AddSingleton<MachineReplacement>();
+        services.AddSingleton<TemplateInForce>();
         services.AddSingleton<WorkspaceUpgrade>();
         services.AddSingleton<UpgradeRound>();
         services.AddSingleton<WorkspaceRemoval>();

@@ -26,6 +26,9 @@ internal enum UpgradeResult
     /// <summary>It is in use, or moves: at its next sleep or wake.</summary>
     Later,
 
+    /// <summary>Replicas of another template run, and theirs is in force.</summary>
+    OtherTemplate,
+
     /// <summary>The last attempt failed, and its pause is not over.</summary>
     Paused,
 

@@ -134,17 +134,18 @@ internal sealed class UpgradeRound(
 }
 
 /// <summary>Looks every few seconds whether a round is asked for.</summary>
-internal sealed partial class UpgradeWatch(UpgradeRound round, TimeProvider time, ILogger<UpgradeWatch> logger) : BackgroundService
+internal sealed partial class UpgradeWatch(UpgradeRound round, TemplateInForce inForce, TimeProvider time, ILogger<UpgradeWatch> logger) : BackgroundService
 {
     private static readonly TimeSpan Every = TimeSpan.FromSeconds(3);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         using var timer = new PeriodicTimer(Every, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        do
         {
             try
             {
+                await inForce.AnnounceAsync(stoppingToken);
                 await round.RunIfAskedAsync(stoppingToken);
             }
             catch (SessionMapUnavailableException)
@@ -157,6 +158,7 @@ internal sealed partial class UpgradeWatch(UpgradeRound round, TimeProvider time
                 Log.Faulted(logger, e);
             }
         }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
     private static partial class Log

@@ -15,6 +15,7 @@ internal sealed partial class WorkspaceUpgrade(
     WorkspaceTemplate template,
     WorkspaceNames names,
     WorkspaceOverrides overrides,
+    TemplateInForce inForce,
     Replica replica,
     TimeProvider time,
     ProvisioningMetrics metrics,
@@ -60,6 +61,11 @@ internal sealed partial class WorkspaceUpgrade(
         }
 
         var back = record.GoesBackTo;
+        if (back is null && !await inForce.IsOursAsync(cancellationToken))
+        {
+            return new(UpgradeResult.OtherTemplate, "A gateway with another template started later; machines are upgraded to that one's.");
+        }
+
         var wanted = back ?? template.SpecFor(await overrides.FindAsync(owner, cancellationToken));
         if (!insist && back is null && IsPaused(record, wanted))
         {

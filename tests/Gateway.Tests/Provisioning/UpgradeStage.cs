@@ -31,18 +31,22 @@ internal sealed class UpgradeStage
         return session;
     }
 
-    public WorkspaceUpgrade Upgrade(SimulatedReplica replica) => new(
-        Base.Map.For(replica), Machines.For(replica), new MachineReplacement(Machines.For(replica), Base.Time), new WorkspaceTemplate(Base.Options, Base.Names), Base.Names,
-        new WorkspaceOverrides(Base.Notes), new Replica(replica.Name), Base.Time, new ProvisioningMetrics(new NoMeters()), NullLogger<WorkspaceUpgrade>.Instance);
+    public WorkspaceUpgrade Upgrade(SimulatedReplica replica, WorkspaceOptions? options = null)
+    {
+        var template = new WorkspaceTemplate(options ?? Base.Options, Base.Names);
+        return new WorkspaceUpgrade(
+            Base.Map.For(replica), Machines.For(replica), new MachineReplacement(Machines.For(replica), Base.Time), template, Base.Names,
+            new WorkspaceOverrides(Base.Notes), new TemplateInForce(Base.Notes, template), new Replica(replica.Name), Base.Time, new ProvisioningMetrics(new NoMeters()), NullLogger<WorkspaceUpgrade>.Instance);
+    }
 
-    public MachineWaker Waker(string name) => Waker(new SimulatedReplica(name));
+    public MachineWaker Waker(string name) => Waker(new SimulatedReplica(name), null);
 
-    public MachineWaker Waker(SimulatedReplica replica)
+    public MachineWaker Waker(SimulatedReplica replica, WorkspaceOptions? options)
     {
         var held = new HeldRequests(Waking);
         return new MachineWaker(
             Base.Map.For(replica), Machines.For(replica), new SimulatedProbe(Machines, Base.Time), new Replica(replica.Name), held, new BootTimes(), new WakingMetrics(new NoMeters(), held),
-            Microsoft.Extensions.Options.Options.Create(Waking), Base.Time, Random.Shared, NullLoggerFactory.Instance, Upgrade(replica).PrepareAsync);
+            Microsoft.Extensions.Options.Options.Create(Waking), Base.Time, Random.Shared, NullLoggerFactory.Instance, Upgrade(replica, options).PrepareAsync);
     }
 
     public WakeOutcome Wake(MachineWaker waker, Session session) => Base.World.Run(() => StartWake(waker, session));

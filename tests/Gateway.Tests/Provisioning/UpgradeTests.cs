@@ -23,6 +23,7 @@ public sealed class UpgradeTests
         awake.ForEach(session => UpgradeStage.IsAwake(_stage.Wake(waker, session)));
         var boots = awake.Select(session => _stage.Machines.Boots(session.Machine!.Value)).ToList();
         _stage.Base.Options.Image = UpgradeStage.After;
+        waker = _stage.Waker("two");
 
         sessions.ForEach(session => UpgradeStage.IsAwake(_stage.Wake(waker, session)));
 
@@ -150,6 +151,23 @@ public sealed class UpgradeTests
         _stage.Base.World.Run(() => overrides.WriteAsync(Alice, new WorkspaceOverride(), default));
         UpgradeStage.IsAwake(_stage.Wake(waker, session));
         Assert.Equal(UpgradeStage.After, _stage.ImageOf(session));
+    }
+
+    [Fact]
+    public void Old_replica_that_still_runs_during_a_deploy_takes_nobody_back_to_the_old_image()
+    {
+        var session = _stage.Sleeping(Alice);
+        var old = _stage.Waker(new SimulatedReplica("old"), new WorkspaceOptions { Image = UpgradeStage.Before + ".1", NameKey = _stage.Base.Options.NameKey });
+        UpgradeStage.IsAwake(_stage.Wake(old, session));
+        Sleep(session);
+        _stage.Base.Options.Image = UpgradeStage.After;
+        UpgradeStage.IsAwake(_stage.Wake(_stage.Waker("new"), session));
+        Sleep(session);
+
+        UpgradeStage.IsAwake(_stage.Wake(old, session));
+
+        Assert.Equal(UpgradeStage.After, _stage.ImageOf(session));
+        Assert.Equal(2, _stage.Machines.CallsOf("update"));
     }
 
     /// <summary>As the idle stopper leaves it.</summary>
