@@ -31,6 +31,43 @@ public sealed class BrowserTests
         Assert.NotEqual(hers, his);
     }
 
+    /// <summary>What docs/security.md says of a workspace whose pages, on the gateway's own origin, turn against it; and of its neighbours.</summary>
+    [Fact]
+    public async Task HostilePageOfAWorkspace_NeitherFramesNorShadowsTheGateway_NorSeesACookieOfIts()
+    {
+        await using var cloud = await RunningCloud.StartAsync();
+        await using var browser = await RunningBrowser.StartAsync();
+        var page = await SignInAsync(browser, cloud, "alice");
+
+        Assert.DoesNotContain("gateway", await page.EvaluateAsync<string>("() => document.cookie"), StringComparison.Ordinal);
+        await page.EvaluateAsync("() => { document.cookie = 'gateway=evil; path=/'; document.cookie = 'gateway=evil; path=/.gateway'; }");
+        foreach (var script in new[] { "/sw.js", "/.gateway/sw.js", "/.gateway/me" })
+        {
+            Assert.Equal("refused", await page.EvaluateAsync<string>("script => navigator.serviceWorker.register(script, { scope: '/' }).then(() => 'registered', () => 'refused')", script));
+        }
+
+        Assert.Equal("not shown", await page.EvaluateAsync<string>(
+            """
+            () => new Promise(end => {
+              const frame = document.createElement('iframe');
+              frame.onload = frame.onerror = () => {
+                let text = '';
+                try { text = frame.contentDocument?.body?.innerText ?? ''; } catch { }
+                end(text.includes('Signed out') ? 'shown' : 'not shown');
+              };
+              frame.src = '/.gateway/signed-out';
+              document.body.append(frame);
+            })
+            """));
+        Assert.Equal("alice", await page.EvaluateAsync<string>("() => fetch('/.gateway/me').then(answer => answer.json()).then(me => me.user)"));
+
+        // A neighbour of hers on the private network, who knows where she is.
+        var address = await page.EvaluateAsync<string>("() => fetch('/api/env').then(answer => answer.json()).then(env => env.FLY_PRIVATE_IP)");
+        using var neighbour = new HttpClient { Timeout = TimeSpan.FromMilliseconds(Patience) };
+        using var answer = await neighbour.GetAsync(new Uri($"http://{address}:10000/api/env"));
+        Assert.Equal(System.Net.HttpStatusCode.Unauthorized, answer.StatusCode);
+    }
+
     /// <summary>A profile of its own: to the workspace, through the provider's page, and back to where it was going.</summary>
     private static async Task<IPage> SignInAsync(RunningBrowser browser, RunningCloud cloud, string name)
     {
