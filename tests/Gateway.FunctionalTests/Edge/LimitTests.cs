@@ -42,11 +42,11 @@ public sealed class LimitTests
         var gateway = await cloud.StartGatewayAsync(("Proxying:RequestsPerUser", "1"), ("Proxying:BurstPerUser", "5"));
         using var alice = gateway.ClientOf("alice");
         using var bob = gateway.ClientOf("bob");
+        (await alice.GetAsync("/")).EnsureSuccessStatusCode();
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 60).Select(_ => alice.GetAsync("/")));
 
         Assert.Contains(answers, static answer => answer.StatusCode is HttpStatusCode.TooManyRequests);
-        Assert.Contains(answers, static answer => answer.StatusCode is HttpStatusCode.OK);
         Assert.Equal(HttpStatusCode.OK, (await bob.GetAsync("/")).StatusCode);
     }
 
