@@ -99,20 +99,21 @@ internal sealed partial class EventFeed(IRouteHistory history, IRouteIndex index
 
     private async Task PassOnAsync(CancellationToken cancellationToken)
     {
-        lock (_listeners)
+        if (Listening() is not (_, var last))
         {
-            if (_listeners.Count == 0)
-            {
-                _last = null;
-                return;
-            }
+            return;
         }
 
-        var range = await history.ReadEventRangeAsync(cancellationToken);
-        while (Listening(range.Last) is var (listeners, last))
+        // Read after it was seen how far we are: numbers only grow, so an earlier one is of a map that began anew.
+        if ((await history.ReadEventRangeAsync(cancellationToken)).Last < last)
         {
-            var events = await ReadAsync(last, cancellationToken);
-            if (events.Count == 0)
+            SendBack();
+            return;
+        }
+
+        for (IReadOnlyList<EventView> events; (events = await ReadAsync(last, cancellationToken)).Count > 0;)
+        {
+            if (Listening() is not (var listeners, _))
             {
                 return;
             }
@@ -122,25 +123,19 @@ internal sealed partial class EventFeed(IRouteHistory history, IRouteIndex index
                 PassOn(listener, events);
             }
 
+            last = events[^1].Number;
             lock (_listeners)
             {
-                _last = events[^1].Number;
+                _last = last;
             }
         }
     }
 
-    /// <summary>Who listens, and how far they have got; null: nobody.</summary>
-    private (Channel<EventView>[] Listeners, long Last)? Listening(long newest)
+    /// <summary>Who listens, and how far events were passed on; null: nobody.</summary>
+    private (Channel<EventView>[] Listeners, long Last)? Listening()
     {
         lock (_listeners)
         {
-            if (newest < _last)
-            {
-                // The map began anew, and its numbers with it: all come back, and are told so by their last id.
-                _listeners.ForEach(static listener => listener.Writer.TryComplete());
-                _listeners.Clear();
-            }
-
             if (_listeners.Count == 0)
             {
                 _last = null;
@@ -148,6 +143,17 @@ internal sealed partial class EventFeed(IRouteHistory history, IRouteIndex index
             }
 
             return ([.. _listeners], _last!.Value);
+        }
+    }
+
+    /// <summary>All come back, and are told by their last id that they must read the table again.</summary>
+    private void SendBack()
+    {
+        lock (_listeners)
+        {
+            _listeners.ForEach(static listener => listener.Writer.TryComplete());
+            _listeners.Clear();
+            _last = null;
         }
     }
 

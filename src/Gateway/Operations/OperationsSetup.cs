@@ -26,6 +26,7 @@ internal static class OperationsSetup
         services.AddSingleton<KnownRoutes>();
         services.AddSingleton<Precondition>();
         services.AddSingleton<Trail>();
+        services.AddApiDescription();
         services.AddHostedService<TrailWriter>();
         services.AddSingleton<EventFeed>();
         services.AddHostedService(static provider => provider.GetRequiredService<EventFeed>());
@@ -56,21 +57,36 @@ internal static class OperationsSetup
         var operators = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Operator).AddEndpointFilter<RouteGroupBuilder, OperatorAudit>();
         operators.AddEndpointFilter<Precondition>();
         var viewers = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Viewer);
-        viewers.MapGet("/api/routes", RouteEndpoints.ListAsync);
-        viewers.MapGet("/api/routes/{id}", RouteEndpoints.GetAsync);
-        viewers.MapGet("/api/routes/{id}/why", RouteEndpoints.WhyAsync);
-        viewers.MapGet("/api/events", EventEndpoints.StreamAsync);
-        viewers.MapGet("/api/users/{user}/access", UserEndpoints.GetAsync);
         operators.MapPut("/api/routes/{id}", RouteEndpoints.AssignAsync);
-        operators.MapPost("/api/routes/{id}/wake", RouteEndpoints.WakeAsync);
-        operators.MapPost("/api/routes/{id}/pin", RouteEndpoints.PinAsync);
-        operators.MapDelete("/api/routes/{id}/pin", RouteEndpoints.UnpinAsync);
-        operators.MapPost("/api/routes/{id}/drain", RouteEndpoints.DrainAsync);
-        operators.MapDelete("/api/routes/{id}/drain", RouteEndpoints.UndrainAsync);
+        MapRoutes(viewers, operators);
         operators.MapPost("/api/routes/{id}/kick", UserEndpoints.KickAsync);
+        viewers.MapGet("/api/users/{user}/access", UserEndpoints.GetAsync);
         operators.MapPut("/api/users/{user}/access", UserEndpoints.PutAsync);
         operators.MapDelete("/api/users/{user}/access", UserEndpoints.DeleteAsync);
+        viewers.MapOpenApi("/openapi/{documentName}.json");
         // Asks for credentials as well, so that strangers learn nothing of what is here.
         viewers.Map("/{**path}", RouteEndpoints.NotFoundAsync);
+    }
+
+    private static void MapRoutes(RouteGroupBuilder viewers, RouteGroupBuilder operators)
+    {
+        viewers.MapGet("/api/routes", RouteEndpoints.ListAsync)
+            .Answers<RouteList>("A page of routes")
+            .Takes("state", "Only routes in this state.", "awake")
+            .Takes("user", "Only this user, or with a star at the end all whose names begin so.", "ali*")
+            .Takes("inactive_since", "Only routes on which nothing passed after this moment.", "2030-01-31T12:00:00Z")
+            .Takes("sort", "user, last_activity or -last_activity.", "-last_activity")
+            .Takes("limit", "Routes on a page.", "100")
+            .Takes("cursor", "The value of next of the page before.");
+        viewers.MapGet("/api/routes/{id}", RouteEndpoints.GetAsync).Answers<RouteView>("One route with everything known");
+        viewers.MapGet("/api/routes/{id}/why", RouteEndpoints.WhyAsync).Answers<RouteWhy>("Why the machine is awake, or is not: the last causes, who blocks a stop, what comes next");
+        viewers.MapGet("/api/events", EventEndpoints.StreamAsync)
+            .Answers<EventView>("Events as they happen (server-sent events)", contentType: "text/event-stream")
+            .Takes("Last-Event-ID", "The id of the last event seen; what came after it is sent first.");
+        operators.MapPost("/api/routes/{id}/wake", RouteEndpoints.WakeAsync).Acts("Wake the machine");
+        operators.MapPost("/api/routes/{id}/pin", RouteEndpoints.PinAsync).Acts("Keep the machine from idle stops until a moment").Reads<PinRequest>();
+        operators.MapDelete("/api/routes/{id}/pin", RouteEndpoints.UnpinAsync).Acts("End the pin");
+        operators.MapPost("/api/routes/{id}/drain", RouteEndpoints.DrainAsync).Acts("Let no new request in; what is open goes on");
+        operators.MapDelete("/api/routes/{id}/drain", RouteEndpoints.UndrainAsync).Acts("Let requests in again");
     }
 }

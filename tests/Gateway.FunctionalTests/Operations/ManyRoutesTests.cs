@@ -107,7 +107,7 @@ public sealed class ManyRoutesTests(ITestOutputHelper output) : IAsyncLifetime
 
     private async Task FillAsync()
     {
-        foreach (var some in Enumerable.Range(0, Count).Chunk(2000))
+        foreach (var some in Enumerable.Range(0, Count).Chunk(200))
         {
             await Task.WhenAll(some.Select(i => AssignAsync(i, NameOf(i))));
         }
