@@ -122,7 +122,7 @@ internal sealed class LineVisitMap(RedisLine line) : IVisitMap
     private readonly SimulatedVisitStore _far = line.Redis.Visits;
 
     public Task HeartbeatAsync(string replica, TimeSpan lease, CancellationToken cancellationToken) =>
-        DoAsync(() => _far.Replicas[replica] = _far.Time.GetUtcNow() + lease, cancellationToken);
+        DoAsync(() => line.Redis.Heartbeat(replica, lease), cancellationToken);
 
     public Task SayGoodbyeAsync(string replica, CancellationToken cancellationToken) => DoAsync(() => _far.Replicas.TryRemove(replica, out _), cancellationToken);
 

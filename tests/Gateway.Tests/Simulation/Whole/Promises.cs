@@ -19,6 +19,7 @@ internal sealed class Promises(WholeSystem system)
     private readonly HashSet<string> _answeredProbe = [];
     private readonly HashSet<string> _answeredAt = [];
     private readonly Dictionary<string, List<GatewayProcess>> _starting = [];
+    private readonly Dictionary<string, long> _leasesBegan = [];
     private long _mapLostAt = long.MinValue / 2;
 
     /// <summary>What was broken, in words, or null.</summary>
@@ -50,6 +51,8 @@ internal sealed class Promises(WholeSystem system)
         _mapLostAt = World.Now;
         World.Note("redis", everything ? "flushed" : "failed over");
     }
+
+    public void LeaseBegan(string replica) => _leasesBegan[replica] = World.Now;
 
     /// <summary>5: whoever is held is told something, in time.</summary>
     public void Began(ClientRequest request, GatewayProcess gateway) => ExpectEnd(request, gateway, request.StartedAt);
@@ -220,7 +223,10 @@ internal sealed class Promises(WholeSystem system)
         system.Workspaces.Cut(machine);
     }
 
-    private bool HasLease(GatewayProcess gateway, SimulatedVisitStore visits) => visits.Replicas.TryGetValue(gateway.Name, out var until) && until > World.UtcNow;
+    // Since before the stop was decided on: who was away for longer than a lease and is back is not waited for by what is under way.
+    private bool HasLease(GatewayProcess gateway, SimulatedVisitStore visits) =>
+        visits.Replicas.TryGetValue(gateway.Name, out var until) && until > World.UtcNow
+        && _leasesBegan.TryGetValue(gateway.Name, out var began) && Since(began) > Recovery;
 
     private bool StandsAgainst(Work work) =>
         HasLease(work.Gateway, system.Redis.Visits) && (!work.Request.IsSocket

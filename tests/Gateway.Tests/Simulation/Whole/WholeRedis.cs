@@ -98,6 +98,16 @@ internal sealed class WholeRedis
         return write;
     }
 
+    public void Heartbeat(string replica, TimeSpan lease)
+    {
+        if (!Visits.Replicas.TryGetValue(replica, out var until) || until <= _world.UtcNow)
+        {
+            _promises.LeaseBegan(replica);
+        }
+
+        Visits.Replicas[replica] = _world.UtcNow + lease;
+    }
+
     public void Beat() => Tell(string.Create(CultureInfo.InvariantCulture, $"{_sequence}|beat|0|"));
 
     public void Ask(MachineId machine, long epoch)
