@@ -56,7 +56,7 @@ internal static class IndexScripts
           end
           redis.call('HSET', KEYS[1], 's', ARGV[8])
           happened = before .. '|' .. ARGV[8]
-          local at = string.format('%.0f', now / 1000)
+          local at = string.format('%.3f', now / 1000)
           redis.call('ZADD', KEYS[7], at, at .. '|' .. ARGV[8])
           redis.call('ZREMRANGEBYRANK', KEYS[7], 0, -201)
           redis.call('EXPIRE', KEYS[7], 172800)
