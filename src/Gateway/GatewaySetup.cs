@@ -57,6 +57,7 @@ internal static class GatewaySetup
         services.AddSingleton<WakesAhead>();
         services.AddSingleton<PrepareMachine>(static provider => provider.GetRequiredService<WorkspaceUpgrade>().PrepareAsync);
         services.AddHostedService<RevokedSockets>();
+        services.AddHostedService<StoppedSockets>();
         return services;
     }
 

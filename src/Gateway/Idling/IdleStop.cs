@@ -87,7 +87,7 @@ internal sealed partial class IdleStop(
 
         var notAfter = asked + ((long)(options.Value.StopAskedWithin.TotalSeconds * time.TimestampFrequency));
         var kind = options.Value.Suspend ? StopKind.Suspend : StopKind.Stop;
-        return await machineStop.RunAsync(draining, before, kind, notAfter, cancellationToken) ?? IdleStopOutcome.Abandoned;
+        return await machineStop.RunAsync(draining, before, kind, notAfter, TimeSpan.Zero, cancellationToken) ?? IdleStopOutcome.Abandoned;
     }
 
     private async Task<bool> EveryoneConsentsAsync(MachineRecord draining, CancellationToken cancellationToken)

@@ -34,9 +34,18 @@ internal sealed partial class MachineStop(ISessionMap map, IMachines machines, R
     /// <param name="before">What the record goes back to when nothing was done.</param>
     /// <param name="kind">How.</param>
     /// <param name="notAfter">The stop is not asked for later than this, by the clock's timestamp: what others agreed to does not hold for ever. Null: no bound.</param>
+    /// <param name="farewell">How long the record says so before the platform is asked: time to close sockets with a word.</param>
     /// <param name="cancellationToken">Leaves the machine to whoever takes over.</param>
-    public Task<IdleStopOutcome?> RunAsync(MachineRecord current, MachineRecordState before, StopKind kind, long? notAfter, CancellationToken cancellationToken) =>
-        AsOwnerAsync(current, (claim, token) => StopAsync(claim, before, kind, notAfter, token), cancellationToken);
+    public Task<IdleStopOutcome?> RunAsync(
+        MachineRecord current, MachineRecordState before, StopKind kind, long? notAfter, TimeSpan farewell, CancellationToken cancellationToken) => AsOwnerAsync(current, async (claim, token) =>
+    {
+        if (farewell > TimeSpan.Zero)
+        {
+            await Task.Delay(farewell, time, token);
+        }
+
+        return await StopAsync(claim, before, kind, notAfter, token);
+    }, cancellationToken);
 
     /// <summary>Finishes what an owner began who is gone, or only paused. Stops nothing: whoever consented to that may have changed their mind by now.</summary>
     public Task<IdleStopOutcome?> TakeOverAsync(MachineRecord overdue, CancellationToken cancellationToken) => AsOwnerAsync(overdue, async (claim, token) =>

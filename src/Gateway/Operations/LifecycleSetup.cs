@@ -8,6 +8,7 @@ internal static class LifecycleSetup
     public static IServiceCollection AddLifecycleOperations(this IServiceCollection services)
     {
         services.AddSingleton<OperatorUpgrade>();
+        services.AddSingleton<OperatorStop>();
         return services;
     }
 
@@ -17,6 +18,9 @@ internal static class LifecycleSetup
         var viewers = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Viewer);
         operators.MapDelete("/api/routes/{id}", RouteEndpoints.RemoveAsync);
         operators.MapPost("/api/routes/{id}/upgrade", UpgradeEndpoints.UpgradeAsync);
+        operators.MapPost("/api/routes/{id}/stop", StopEndpoints.StopAsync);
+        operators.MapPost("/api/routes/{id}/suspend", StopEndpoints.SuspendAsync);
+        operators.MapPost("/api/routes/{id}/restart", StopEndpoints.RestartAsync);
         viewers.MapGet("/api/routes/{id}/volume", RecoveryEndpoints.VolumeAsync);
         operators.MapPost("/api/routes/{id}/volume", RecoveryEndpoints.ExtendAsync);
         viewers.MapGet("/api/routes/{id}/snapshots", RecoveryEndpoints.SnapshotsAsync);

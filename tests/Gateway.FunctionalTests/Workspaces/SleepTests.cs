@@ -65,6 +65,47 @@ public sealed class SleepTests
         Assert.Equal(machine.Id, answer!["machine"]!.GetValue<string>());
     }
 
+    [Fact]
+    public async Task OperatorsStop_ClosesSocketsOnTheOtherReplicaWithAReason_AndIsIdempotent()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync();
+        var other = await cloud.StartGatewayAsync();
+        using var socket = await gateway.OpenSocketAsync("alice");
+        await ReceiveAsync(socket);
+        var machine = cloud.Simulator.MachineOf("alice");
+        using var operations = other.OperatorClient();
+
+        using var stopped = await operations.PostAsync("/api/routes/alice/stop", null);
+        var closed = await ReceiveAsync(socket);
+
+        Assert.Equal(HttpStatusCode.Accepted, stopped.StatusCode);
+        Assert.Equal((WebSocketMessageType.Close, (WebSocketCloseStatus)1001), (closed.MessageType, socket.CloseStatus));
+        Assert.Contains("operator", socket.CloseStatusDescription, StringComparison.Ordinal);
+        await cloud.Simulator.ReachAsync(machine, "stopped");
+        using var again = await operations.PostAsync("/api/routes/alice/stop", null);
+        Assert.Equal(HttpStatusCode.Accepted, again.StatusCode);
+        Assert.Equal(1, cloud.Simulator.Calls("stop"));
+    }
+
+    [Fact]
+    public async Task OperatorsRestart_StopsTheMachineAndWakesIt()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync();
+        using var alice = gateway.ClientOf("alice");
+        await alice.GetAsync("/");
+        var machine = cloud.Simulator.MachineOf("alice");
+        using var operations = gateway.OperatorClient();
+
+        using var restarted = await operations.PostAsync("/api/routes/alice/restart", null);
+        await cloud.Simulator.ReachAsync(machine, "stopped");
+        await cloud.Simulator.ReachAsync(machine, "started");
+
+        Assert.Equal(HttpStatusCode.Accepted, restarted.StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await operations.PostAsync("/api/routes/nobody/stop", null)).StatusCode);
+    }
+
     private static async Task<WebSocketReceiveResult> ReceiveAsync(ClientWebSocket socket)
     {
         using var bound = new CancellationTokenSource(Eventually.Limit, TimeProvider.System);
