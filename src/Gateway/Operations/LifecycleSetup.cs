@@ -14,7 +14,7 @@ internal static class LifecycleSetup
 
     public static void MapLifecycle(this IEndpointRouteBuilder endpoints)
     {
-        var operators = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Operator).AddEndpointFilter<RouteGroupBuilder, OperatorAudit>();
+        var operators = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Operator).AddEndpointFilter<RouteGroupBuilder, OperatorAudit>().AddEndpointFilter<RouteGroupBuilder, Precondition>();
         var viewers = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Viewer);
         operators.MapDelete("/api/routes/{id}", RouteEndpoints.RemoveAsync);
         operators.MapPost("/api/routes/{id}/upgrade", UpgradeEndpoints.UpgradeAsync);

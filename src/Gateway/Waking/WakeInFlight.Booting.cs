@@ -6,15 +6,23 @@ namespace Gateway.Waking;
 /// <summary>The start itself: asked for until the platform accepts it, or says why not.</summary>
 internal sealed partial class WakeInFlight
 {
+    private static readonly TimeSpan HungGrace = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan HungLease = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
     /// <param name="boot">The life it is to be.</param>
     /// <param name="lookFirst">Somebody may have started it already and not lived to say so.</param>
-    private async Task<BootResult> BootAsync(long boot, bool lookFirst, CancellationToken cancellationToken)
+    /// <param name="endFirst">What runs there is no use: it is ended before the start.</param>
+    private async Task<BootResult> BootAsync(long boot, bool lookFirst, bool endFirst, CancellationToken cancellationToken)
     {
         Progress.Reach(WakeStep.Starting);
+        if (endFirst)
+        {
+            await EndHungAsync(cancellationToken);
+        }
+
         var looked = lookFirst ? await LookAsync(cancellationToken) : default;
         var refusal = looked.Refusal;
         if (!looked.Starting && refusal is null)
@@ -29,6 +37,28 @@ internal sealed partial class WakeInFlight
 
         Progress.Reach(WakeStep.Booting);
         return await BecomeReadyAsync(boot, cancellationToken);
+    }
+
+    /// <summary>It was given the time of two boots and never gave a good answer: it is not slow, it hangs.</summary>
+    private static bool IsHung(MachineRecord record) =>
+        record.Failure is { Times: >= 2 } failure && failure.Reason == WakeRefusals.NameOf(WakeRefusal.NeverHealthy);
+
+    /// <summary>
+    /// A process that stays up and never answers well would be "already started" for ever, and its user locked out. Under the platform's lease, so that
+    /// this call of a paused owner is refused when somebody else has gone on; refused now, the start is asked for all the same.
+    /// </summary>
+    private async Task EndHungAsync(CancellationToken cancellationToken)
+    {
+        var lease = await _machines.LeaseAsync(_request.App, _request.Machine, HungLease, "ending a process that hangs", cancellationToken);
+        if (!lease.IsOk)
+        {
+            return;
+        }
+
+        Log.HungMachineEnded(_logger, _request.Machine.Value);
+        await _machines.StopAsync(_request.App, _request.Machine, HungGrace, lease.Value.Nonce, cancellationToken);
+        await _machines.WaitAsync(_request.App, _request.Machine, "stopped", null, HungLease, cancellationToken);
+        await _machines.ReleaseLeaseAsync(_request.App, _request.Machine, lease.Value.Nonce, CancellationToken.None);
     }
 
     /// <summary>

@@ -148,6 +148,22 @@ public sealed class MachineWakerTests
     });
 
     [Fact]
+    public void Process_that_hangs_is_given_two_boots_time_and_then_ended_and_started_anew() => WakingWorld.Run(async world =>
+    {
+        world.Machines.NextBoots(world.Machine, BootBehaviour.NeverHealthy);
+        for (var wakes = 0; wakes < 2; wakes++)
+        {
+            var refused = Assert.IsType<WakeOutcome.Refused>(await world.Replica().WakeAsync(hold: TimeSpan.FromMinutes(3)));
+            world.Machines.NextBoots(world.Machine, BootBehaviour.Healthy);
+            await Task.Delay(refused.RetryAfter, world.Time);
+        }
+
+        Assert.Equal((0, 1), (world.Machines.CallsOf("stop"), world.Machines.AcceptedStarts(world.Machine)));
+        Assert.IsType<WakeOutcome.Awake>(await world.Replica().WakeAsync(hold: TimeSpan.FromMinutes(3)));
+        Assert.Equal((1, 2), (world.Machines.CallsOf("stop"), world.Machines.AcceptedStarts(world.Machine)));
+    });
+
+    [Fact]
     public void Failed_wake_is_remembered_for_all_replicas_and_then_tried_again() => WakingWorld.Run(async world =>
     {
         world.Machines.NextBoots(world.Machine, BootBehaviour.Crashes);
