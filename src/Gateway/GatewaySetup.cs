@@ -37,6 +37,7 @@ internal static class GatewaySetup
         services.AddSingleton<WorkspaceRequest>();
         services.AddSingleton<WorkspaceProgress>();
         services.AddSingleton<WorkspaceEvents>();
+        services.AddSingleton<WorkspaceUse>();
         services.AddSingleton<VisitWaker>();
         services.AddSingleton<Shutdown>();
         services.AddHostedService(static provider => provider.GetRequiredService<Shutdown>());
@@ -95,6 +96,7 @@ internal static class GatewaySetup
         app.Services.GetRequiredService<IdentityEvents>().SignedIn = ahead.Wake;
 
         WorkspaceEvents.Map(app);
+        WorkspaceUse.Map(app);
         var trail = app.Services.GetRequiredService<Trail>();
         app.Services.GetRequiredService<MachineWaker>().Ended = trail.Woken;
         app.Services.GetRequiredService<IdleSweeper>().Decided = trail.Decided;

@@ -3,6 +3,8 @@ using System.Net.Mime;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Gateway.Identity;
+using Gateway.Idling;
+using Gateway.Sessions;
 using Microsoft.Net.Http.Headers;
 
 namespace Gateway;
@@ -11,7 +13,7 @@ namespace Gateway;
 /// <c>GET /.gateway/events</c>: how far the user's workspace is, as server-sent events while it changes, or once as JSON for whoever asks for that. It
 /// neither wakes the machine nor counts as use of it.
 /// </summary>
-internal sealed class WorkspaceEvents(WorkspaceProgress progress, Shutdown shutdown, TimeProvider time)
+internal sealed class WorkspaceEvents(WorkspaceProgress progress, StopWarnings warnings, Shutdown shutdown, TimeProvider time)
 {
     public const string Path = "/.gateway/events";
 
@@ -82,6 +84,7 @@ internal sealed class WorkspaceEvents(WorkspaceProgress progress, Shutdown shutd
     {
         var told = "";
         var toldAt = time.GetTimestamp();
+        var warned = false;
         while (true)
         {
             var report = await progress.ReadAsync(user, cancellationToken);
@@ -98,6 +101,18 @@ internal sealed class WorkspaceEvents(WorkspaceProgress progress, Shutdown shutd
                 await SendAsync(":\n\n");
             }
 
+            var sleepsIn = await SleepsInAsync(report, cancellationToken);
+            if (sleepsIn is { } left && !warned)
+            {
+                var warning = JsonSerializer.Serialize(new StopWarning(Math.Ceiling(left.TotalSeconds), "/.gateway/keep"), EventJson.Default.StopWarning);
+                await SendAsync($"event: stop-warning\ndata: {warning}\n\n");
+            }
+            else if (sleepsIn is null && warned)
+            {
+                await SendAsync("event: stop-averted\ndata: {}\n\n");
+            }
+
+            warned = sleepsIn is not null;
             await Task.Delay(report.IsOnItsWay ? LookWhileWaking : LookWhileCalm, time, cancellationToken);
         }
 
@@ -106,6 +121,19 @@ internal sealed class WorkspaceEvents(WorkspaceProgress progress, Shutdown shutd
             await response.WriteAsync(text, cancellationToken);
             await response.Body.FlushAsync(cancellationToken);
             toldAt = time.GetTimestamp();
+        }
+    }
+
+    private async ValueTask<TimeSpan?> SleepsInAsync(ProgressReport report, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return report.Awake is { } machine ? await warnings.SleepsInAsync(machine, cancellationToken) : null;
+        }
+        catch (SessionMapUnavailableException)
+        {
+            // Without the map nothing is put to sleep.
+            return null;
         }
     }
 
@@ -126,10 +154,14 @@ internal sealed class WorkspaceEvents(WorkspaceProgress progress, Shutdown shutd
 /// <summary>What an event says. Times are in seconds.</summary>
 internal sealed record Event(string State, double Elapsed, IReadOnlyList<EventStep> Steps, string? Problem, double? RetryAfter, int? QueuePosition, double? ExpectedWait);
 
+/// <summary>The machine is put to sleep in so many seconds, unless it is used, or <paramref name="Keep"/> is posted to.</summary>
+internal sealed record StopWarning(double SleepsIn, string Keep);
+
 /// <param name="State"><c>done</c>, <c>current</c> or <c>coming</c>.</param>
 internal sealed record EventStep(string Name, string Text, string State, double? Usual);
 
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(Event))]
+[JsonSerializable(typeof(StopWarning))]
 internal sealed partial class EventJson : JsonSerializerContext;

@@ -13,6 +13,9 @@ namespace Gateway;
 /// <param name="RetryAfter">When trying again helps, where it failed.</param>
 internal sealed record ProgressReport(string State, IReadOnlyList<ProgressStep> Steps, TimeSpan Elapsed, string? Problem, TimeSpan? RetryAfter)
 {
+    /// <summary>The machine, where it is awake.</summary>
+    public MachineId? Awake { get; init; }
+
     /// <summary>Many start at once, and the platform takes them one after another: how many turns from now, and about how long. Null: no waiting.</summary>
     public (int Position, TimeSpan Wait)? Queue { get; init; }
 
@@ -61,7 +64,7 @@ internal sealed class WorkspaceProgress(RouteTable routes, WorkspaceProvisioner 
         var flight = waker.ProgressOf(machine);
         return record switch
         {
-            { State: MachineRecordState.Awake or MachineRecordState.Draining } when flight is null => Calm("awake"),
+            { State: MachineRecordState.Awake or MachineRecordState.Draining } when flight is null => Calm("awake") with { Awake = machine },
             { State: MachineRecordState.Stopping } when flight is not null => OnItsWay("waking", [Resting, .. Waking], "rest", flight.Elapsed),
             { State: MachineRecordState.Updating } => OnItsWay("updating", [("update", "Updating your machine"), .. Waking], "update", time.GetUtcNow() - record.ChangedAt),
             { State: MachineRecordState.Failed, Failure: { } failure } when flight is null && failure.Until > time.GetUtcNow() => Failed(failure),

@@ -31,6 +31,12 @@ internal sealed class IdlingOptions
     /// <summary>Suspend instead of stop where the machine allows it (at most 2 GB of memory).</summary>
     public bool Suspend { get; set; } = true;
 
+    /// <summary>How long before its sleep those who look at a workspace are warned.</summary>
+    public TimeSpan WarnBefore { get; set; } = TimeSpan.FromMinutes(2);
+
+    /// <summary>The longest time a workspace may ask not to be put to sleep at once. It may ask again.</summary>
+    public TimeSpan BusyLimit { get; set; } = TimeSpan.FromHours(1);
+
     /// <summary>How long the platform gives the workspace to end by itself. At most 5 min.</summary>
     public TimeSpan StopGrace { get; set; } = TimeSpan.FromSeconds(10);
 
@@ -54,6 +60,8 @@ internal sealed class IdlingOptionsValidation : IValidateOptions<IdlingOptions>
     {
         var faults = new List<string>();
         Check(options.IdleAfter >= TimeSpan.FromSeconds(1), "Idling:IdleAfter must be at least one second, such as 00:15:00.");
+        Check(options.WarnBefore >= TimeSpan.Zero && options.WarnBefore <= TimeSpan.FromHours(1), "Idling:WarnBefore must be between 0 and one hour, such as 00:02:00.");
+        Check(options.BusyLimit >= TimeSpan.FromMinutes(1) && options.BusyLimit <= TimeSpan.FromDays(1), "Idling:BusyLimit must be between 00:01:00 and one day.");
         Check(options.AttachedFor >= options.IdleAfter, "Idling:AttachedFor must not be shorter than Idling:IdleAfter.");
         Check(options.SweepEvery >= TimeSpan.FromMilliseconds(100) && options.SweepEvery <= TimeSpan.FromMinutes(10), "Idling:SweepEvery must be between 00:00:00.1 and 00:10:00.");
         Check(options.ReportEvery > TimeSpan.Zero && options.ReportEvery < options.IdleAfter, "Idling:ReportEvery must be positive and shorter than Idling:IdleAfter.");

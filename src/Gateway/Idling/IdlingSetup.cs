@@ -11,6 +11,7 @@ internal static class IdlingSetup
         services.AddSingleton<IValidateOptions<IdlingOptions>, IdlingOptionsValidation>();
         services.AddSingleton<Visits>();
         services.AddSingleton<Consents>();
+        services.AddSingleton<StopWarnings>();
         services.AddSingleton<IdleStop>();
         services.AddSingleton<MachineStop>();
         services.AddSingleton<IdlingMetrics>();

@@ -16,6 +16,8 @@ public sealed class IdlingOptionsTests
         var options = new IdlingOptions
         {
             IdleAfter = TimeSpan.Zero,
+            WarnBefore = TimeSpan.FromSeconds(-1),
+            BusyLimit = TimeSpan.Zero,
             AttachedFor = TimeSpan.FromSeconds(-1),
             SweepEvery = TimeSpan.Zero,
             ReportEvery = TimeSpan.Zero,
@@ -27,7 +29,7 @@ public sealed class IdlingOptionsTests
 
         var faults = Validation.Validate(null, options).Failures!.ToList();
 
-        string[] keys = ["IdleAfter", "AttachedFor", "SweepEvery", "ReportEvery", "ConsentGrace", "ReplicaLease", "StopGrace", "StopsPerSweep"];
+        string[] keys = ["IdleAfter", "WarnBefore", "BusyLimit", "AttachedFor", "SweepEvery", "ReportEvery", "ConsentGrace", "ReplicaLease", "StopGrace", "StopsPerSweep"];
         Assert.Equal(keys, faults.Select(fault => fault.Split(' ')[0]["Idling:".Length..]));
     }
 
