@@ -14,6 +14,9 @@ public sealed partial class MetricsCatalogue : IAsyncLifetime
 
     public string Scrape { get; private set; } = "";
 
+    /// <summary>The first scrape of a gateway that nobody has used yet.</summary>
+    public string FirstScrape { get; private set; } = "";
+
     /// <summary>Names of series, as a query selects them.</summary>
     public IReadOnlySet<string> Names { get; private set; } = new HashSet<string>();
 
@@ -21,6 +24,10 @@ public sealed partial class MetricsCatalogue : IAsyncLifetime
     {
         await using var cloud = await GatewayEnvironment.StartAsync();
         var gateway = await cloud.StartGatewayAsync();
+
+        // From another one, because a scrape is kept for a moment and answered again.
+        using var first = RunningGateway.Client((await cloud.StartGatewayAsync()).OperationsUrl, token: null);
+        FirstScrape = await first.GetStringAsync("/metrics");
         Instruments = [.. Published(gateway.Services).OrderBy(static instrument => instrument.Name, StringComparer.Ordinal)];
 
         // A series shows from its first value on, so each gets one.

@@ -44,6 +44,10 @@ public sealed partial class MonitoringTests(MetricsCatalogue catalogue) : IClass
         }
     }
 
+    /// <summary>Its absence is an alert that wakes somebody.</summary>
+    [Fact]
+    public void HeldRequests_AreInTheFirstScrapeOfAGatewayThatNobodyUsed() => Assert.Contains("\ngateway_requests_held", catalogue.FirstScrape, StringComparison.Ordinal);
+
     [Fact]
     public void EveryInstrument_SaysWhatItIs() =>
         Assert.All(catalogue.Instruments, static instrument => Assert.False(string.IsNullOrWhiteSpace(instrument.Description) || string.IsNullOrEmpty(instrument.Unit), instrument.Name));
