@@ -18,9 +18,11 @@ public sealed class DriftTests
         var machine = cloud.Simulator.MachineOf("alice");
         await cloud.Simulator.DestroyAsync(machine);
 
-        await Eventually.HoldsAsync(async () => (await DriftAsync(operators)).Any(drift => drift!["outcome"] is not null));
-        var drift = Assert.Single(await DriftAsync(operators))!;
-        Assert.Equal(("session-without-machine", machine.Id, false), (drift["kind"]!.GetValue<string>(), drift["subject"]!.GetValue<string>(), drift["dry_run"]!.GetValue<bool>()));
+        // With no grace at all, a comparison may have met the machine while it was being made; that is none of this story.
+        var drift = default(JsonNode);
+        await Eventually.HoldsAsync(async () =>
+            (drift = (await DriftAsync(operators)).SingleOrDefault(found => found!["kind"]!.GetValue<string>() == "session-without-machine")) is { } seen && seen["outcome"] is not null);
+        Assert.Equal(("session-without-machine", machine.Id, false), (drift!["kind"]!.GetValue<string>(), drift["subject"]!.GetValue<string>(), drift["dry_run"]!.GetValue<bool>()));
         using var again = await alice.GetAsync("/again");
 
         Assert.True(again.IsSuccessStatusCode);
