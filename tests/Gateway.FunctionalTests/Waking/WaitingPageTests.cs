@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text.Json.Nodes;
 using Gateway.FunctionalTests.Cloud;
 using Gateway.FunctionalTests.Workspaces;
+using MachinesSimulator;
 using Microsoft.Playwright;
 using Xunit;
 
@@ -16,21 +17,24 @@ public sealed class WaitingPageTests
     [Fact]
     public async Task NavigationToASleepingWorkspace_ShowsTheStepsAndThenTheWorkspaceByItself()
     {
-        await using var cloud = await GatewayEnvironment.StartAsync(static options => options.Delays.EchoBoot = TimeSpan.FromSeconds(2));
-        var gateway = await cloud.StartGatewayAsync(("Waking:PageAfter", "00:00:00"));
+        // Silent until the test has seen enough, however slow the browser: no step can pass unseen.
+        await using var sleeping = await SleepingWorkspace.StartAsync(null, ("Waking:PageAfter", "00:00:00"));
+        sleeping.Machine.Forced = FrontMode.Silent;
         await using var browser = await RunningBrowser.StartAsync();
-        var page = await browser.OpenAsync(cloud.TokenOf("alice"));
+        var page = await browser.OpenAsync(sleeping.Cloud.TokenOf("alice"));
 
-        var shown = await page.GotoAsync(new Uri(gateway.Url, "/notes?page=2").ToString());
+        var shown = await page.GotoAsync(new Uri(sleeping.Gateway.Url, "/notes?page=2").ToString());
         Assert.Equal(503, shown!.Status);
-        await page.WaitForSelectorAsync("#steps li.current");
-        await page.WaitForFunctionAsync("() => [...document.querySelectorAll('#steps li.current')].some(step => step.textContent.startsWith('Booting'))");
+        await Assertions.Expect(page.Locator("#steps li.current")).ToHaveTextAsync("Booting", new LocatorAssertionsToHaveTextOptions { Timeout = 30_000 });
         if (Environment.GetEnvironmentVariable("SCREENSHOTS") is { Length: > 0 } folder)
         {
             await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(folder, "waiting.png") });
         }
 
-        await page.WaitForFunctionAsync("() => document.body.innerText.includes('\"machine\"')");
+        await sleeping.Simulator.ReachAsync(sleeping.Machine, "started");
+        sleeping.Machine.Forced = null;
+        sleeping.Machine.Front.Set(FrontMode.Open);
+        await Assertions.Expect(page.Locator("body")).ToContainTextAsync("\"machine\"", new LocatorAssertionsToContainTextOptions { Timeout = 30_000 });
         Assert.EndsWith("/notes?page=2", page.Url, StringComparison.Ordinal);
     }
 
@@ -89,31 +93,23 @@ public sealed class WaitingPageTests
     [Fact]
     public async Task Events_FollowAWakeToItsEndAndWakeNothingThemselves()
     {
-        await using var cloud = await GatewayEnvironment.StartAsync(static options => options.Delays.EchoBoot = TimeSpan.FromSeconds(1));
-        var gateway = await cloud.StartGatewayAsync();
-        using var alice = gateway.ClientOf("alice");
-        Assert.Equal("unassigned", (await alice.GetFromJsonAsync<JsonNode>("/.gateway/events").WaitAsync(Bound))!["state"]!.GetValue<string>());
-        Assert.Empty(cloud.Simulator.Machines);
+        await using var sleeping = await SleepingWorkspace.StartAsync();
+        sleeping.Machine.Forced = FrontMode.Silent;
+        Assert.Equal("asleep", (await sleeping.Alice.GetFromJsonAsync<JsonNode>("/.gateway/events").WaitAsync(Bound))!["state"]!.GetValue<string>());
+        Assert.Equal(0, sleeping.Machine.Starts);
 
         using var ask = new HttpRequestMessage(HttpMethod.Get, "/.gateway/events");
         ask.Headers.Add("Accept", "text/event-stream");
-        using var stream = await alice.SendAsync(ask, HttpCompletionOption.ResponseHeadersRead).WaitAsync(Bound);
+        using var stream = await sleeping.Alice.SendAsync(ask, HttpCompletionOption.ResponseHeadersRead).WaitAsync(Bound);
         Assert.Equal("text/event-stream", stream.Content.Headers.ContentType!.MediaType);
         using var reader = new StreamReader(await stream.Content.ReadAsStreamAsync());
-        var waking = alice.GetAsync("/api/echo");
-        var current = new List<string>();
-        for (var state = ""; state != "awake";)
-        {
-            var line = await reader.ReadLineAsync().WaitAsync(Bound);
-            if (line?.StartsWith("data: ", StringComparison.Ordinal) is true)
-            {
-                var told = JsonNode.Parse(line["data: ".Length..])!;
-                state = told["state"]!.GetValue<string>();
-                current.AddRange(told["steps"]!.AsArray().Where(static step => step!["state"]!.GetValue<string>() == "current").Select(static step => step!["name"]!.GetValue<string>()));
-            }
-        }
+        var waking = sleeping.Alice.GetAsync("/api/echo");
+        await ReadUntilAsync(reader, static told => told["steps"]!.AsArray().Any(static step => step!["name"]!.GetValue<string>() == "boot" && step["state"]!.GetValue<string>() == "current"));
+        await sleeping.Simulator.ReachAsync(sleeping.Machine, "started");
+        sleeping.Machine.Forced = null;
+        sleeping.Machine.Front.Set(FrontMode.Open);
 
-        Assert.Contains("boot", current);
+        await ReadUntilAsync(reader, static told => told["state"]!.GetValue<string>() == "awake");
         Assert.Equal(HttpStatusCode.OK, (await waking.WaitAsync(Bound)).StatusCode);
     }
 
@@ -132,7 +128,7 @@ public sealed class WaitingPageTests
     [Fact]
     public async Task StepsOfAnotherReplicasWake_AreSeenHere()
     {
-        await using var cloud = await GatewayEnvironment.StartAsync(static options => options.Delays.EchoBoot = TimeSpan.FromSeconds(6));
+        await using var cloud = await GatewayEnvironment.StartAsync(static options => options.Delays.EchoBoot = TimeSpan.FromSeconds(10));
         var (one, two) = (await cloud.StartGatewayAsync(), await cloud.StartGatewayAsync());
         using var there = one.ClientOf("alice");
         using var here = two.ClientOf("alice");
@@ -145,5 +141,19 @@ public sealed class WaitingPageTests
                 && told["steps"]!.AsArray().Any(static step => step!["name"]!.GetValue<string>() == "boot" && step["state"]!.GetValue<string>() == "current");
         });
         Assert.Equal(HttpStatusCode.OK, (await waking.WaitAsync(Bound)).StatusCode);
+    }
+
+    private static async Task ReadUntilAsync(StreamReader reader, Func<JsonNode, bool> holds)
+    {
+        using var bound = new CancellationTokenSource(Bound, TimeProvider.System);
+        while (await reader.ReadLineAsync(bound.Token) is { } line)
+        {
+            if (line.StartsWith("data: ", StringComparison.Ordinal) && holds(JsonNode.Parse(line["data: ".Length..])!))
+            {
+                return;
+            }
+        }
+
+        Assert.Fail("The stream ended before that.");
     }
 }
