@@ -60,13 +60,12 @@ internal sealed partial class WorkspaceConnections : IDisposable
         return Register(destination);
     }
 
-    /// <summary>The address behind an authority.</summary>
-    public IPAddress? AddressOf(string? authority) => authority is not null && _addresses.TryGetValue(authority, out var known) ? known.Address : null;
-
-    /// <summary>Where a connection of this authority goes; null: that life is over.</summary>
-    public IPEndPoint? Find(string authority) => _addresses.GetValueOrDefault(authority);
+    /// <summary>The address behind an authority; null: that life is over.</summary>
+    public IPAddress? AddressOf(string? authority) => authority is null ? null : Find(authority)?.Address;
 
     public void Dispose() => Invoker.Dispose();
+
+    private IPEndPoint? Find(string authority) => _addresses.GetValueOrDefault(authority);
 
     private string? Register(in Destination destination)
     {

@@ -21,7 +21,7 @@ internal sealed class WholeForwarder(GatewayProcess gateway, WholeSystem system,
         var request = context.Features.Get<ClientRequest>()!;
         var authority = destinationPrefix["http://".Length..];
         system.Promises.Forwarding(request, authority);
-        var address = connections.Find(authority)?.Address.ToString();
+        var address = connections.AddressOf(authority)?.ToString();
         if (address is null || await ConnectAsync(request, address) is not { } work)
         {
             return Fail(context, ForwarderError.Request, new HttpRequestException(HttpRequestError.ConnectionError, "simulated"));
