@@ -16,10 +16,13 @@ internal sealed partial class Consents(
     TimeProvider time,
     ILogger<Consents> logger)
 {
+    private static readonly TimeSpan Look = TimeSpan.FromMilliseconds(50);
+
     /// <summary>Answers one question. An objection is not sent: without consent in time the stop is abandoned.</summary>
     public async Task AnswerAsync(MachineId machine, long epoch, CancellationToken cancellationToken)
     {
         visits.CloseGate(machine);
+        await PollsEndAsync(machine, cancellationToken);
         if (Objects(machine))
         {
             visits.OpenGate(machine);
@@ -44,6 +47,16 @@ internal sealed partial class Consents(
         {
             // The gate stays closed: the consent may have arrived. The next visit wins the machine back through the session map.
             Log.ConsentNotSent(logger, machine.Value, epoch);
+        }
+    }
+
+    /// <summary>A poll stands against a stop while it lasts; most last for a moment, and a page that polls all the time must not put every stop off.</summary>
+    private async Task PollsEndAsync(MachineId machine, CancellationToken cancellationToken)
+    {
+        var began = time.GetTimestamp();
+        while (visits.Of(machine) is { GateIsClosed: true, Polls: > 0 } here && here.Requests == here.Polls && time.GetElapsedTime(began) < options.Value.ConsentGrace / 2)
+        {
+            await Task.Delay(Look, time, cancellationToken);
         }
     }
 

@@ -94,7 +94,8 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
 
     public void Leave(bool socket, bool counts)
     {
-        if (counts)
+        // A socket that ends while a stop is decided was closed for that stop, or would have been.
+        if (counts && !(socket && GateIsClosed))
         {
             // Before the count goes down, so that a sweep between the two never sees an idle machine with an old time.
             Begin();

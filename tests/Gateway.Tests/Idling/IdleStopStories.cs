@@ -87,6 +87,42 @@ public sealed class IdleStopStories
     });
 
     [Fact]
+    public void Sockets_closed_for_a_stop_do_not_put_it_off() => IdlingWorld.Run(async world =>
+    {
+        world.Options.AttachedFor = TimeSpan.FromMinutes(20);
+        var one = await world.ReplicaAsync("one");
+        var socket = one.Visits.Open(world.Machine, socket: true, counts: true);
+        await world.PassAsync(world.Options.AttachedFor + Moment);
+        one.Sockets.Closing = () => socket.Dispose();
+
+        Assert.Equal(IdleStopOutcome.Asleep, await one.StopAsync());
+    });
+
+    [Fact]
+    public void Poll_in_progress_is_waited_for() => IdlingWorld.Run(async world =>
+    {
+        var (one, two, _) = await world.ThreeAsync();
+        var poll = two.Visits.Open(world.Machine, socket: false, counts: false);
+        var stopping = one.StopAsync();
+        await world.PassAsync(Moment);
+        Assert.Equal(MachineRecordState.Draining, world.Record.State);
+
+        poll.Dispose();
+
+        Assert.Equal(IdleStopOutcome.Asleep, await stopping);
+    });
+
+    [Fact]
+    public void Poll_that_does_not_end_stands_against_the_stop() => IdlingWorld.Run(async world =>
+    {
+        var (one, two, _) = await world.ThreeAsync();
+        using var poll = two.Visits.Open(world.Machine, socket: false, counts: false);
+
+        Assert.Equal(IdleStopOutcome.Abandoned, await one.StopAsync());
+        Assert.False(two.Visits.Of(world.Machine)!.GateIsClosed);
+    });
+
+    [Fact]
     public void Request_while_consents_are_gathered_wins_the_machine_back() => IdlingWorld.Run(async world =>
     {
         var (one, two, three) = await world.ThreeAsync();

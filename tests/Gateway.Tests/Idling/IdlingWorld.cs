@@ -219,9 +219,13 @@ internal sealed class RecordedSockets(TimeProvider time) : ISocketsOfMachine
 
     public TimeSpan Takes { get; set; }
 
+    /// <summary>What ends with them.</summary>
+    public Action Closing { get; set; } = static () => { };
+
     public async Task CloseAsync(MachineId machine, CancellationToken cancellationToken)
     {
         Closed.Add(machine);
+        Closing();
         if (Takes > TimeSpan.Zero)
         {
             await Task.Delay(Takes, time, cancellationToken);

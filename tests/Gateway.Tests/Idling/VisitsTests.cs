@@ -33,6 +33,19 @@ public sealed class VisitsTests
     }
 
     [Fact]
+    public void Socket_that_ends_while_a_stop_is_decided_is_no_use()
+    {
+        var socket = _visits.Open(Machine, socket: true, counts: true);
+        var opened = _time.GetUtcNow();
+        _time.Advance(TimeSpan.FromHours(1));
+        _visits.CloseGate(Machine);
+
+        socket.Dispose();
+
+        Assert.Equal(opened, _visits.Of(Machine)!.LastActivity);
+    }
+
+    [Fact]
     public void Machine_with_a_visit_is_not_retired()
     {
         using var visit = _visits.Open(Machine, socket: false, counts: true);

@@ -68,6 +68,27 @@ internal sealed partial class SimulatedMachines(TimeProvider time) : IMachines
     /// <summary>Boots that came as far as started.</summary>
     public int Boots(MachineId machine) => Read(() => _machines[machine].Boots);
 
+    /// <summary>How long it was not at rest in all, by its events: from each start to the exit or the end of the suspend that followed.</summary>
+    public TimeSpan AwakeFor(MachineId machine) => Read(() =>
+    {
+        var (awake, since) = (TimeSpan.Zero, (DateTimeOffset?)null);
+        foreach (var happened in _machines[machine].Events)
+        {
+            switch (happened.Type)
+            {
+                case "start":
+                    since ??= happened.At;
+                    break;
+                case "exit" or "suspend" when since is { } start:
+                    awake += happened.At + (happened.Type == "suspend" ? SuspendDelay : TimeSpan.Zero) - start;
+                    since = null;
+                    break;
+            }
+        }
+
+        return awake;
+    });
+
     /// <summary>Its workspace would answer a probe now, at this address if one is given.</summary>
     public bool IsReady(MachineId machine, string? address = null) =>
         Read(() => _machines.TryGetValue(machine, out var found) && IsReadyNow(found) && (address is null || address == found.Address));

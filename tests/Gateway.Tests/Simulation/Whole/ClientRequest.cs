@@ -15,6 +15,18 @@ internal enum Habit
     Poll,
     TypingSocket,
     SilentSocket,
+
+    /// <summary>A build or a log that goes on by itself.</summary>
+    OutputSocket,
+
+    /// <summary>A client that pings, and nothing else.</summary>
+    PingSocket,
+
+    /// <summary>A client that has gone away without a word. The gateway's own pings find that out.</summary>
+    HalfOpenSocket,
+
+    /// <summary>A page that polls by itself, signed in by cookie.</summary>
+    BackgroundPoll,
 }
 
 /// <summary>One request of one person, from being sent to having ended.</summary>
@@ -33,7 +45,10 @@ internal sealed class ClientRequest(int id, UserId user, Habit habit, TimeSpan l
 
     public long StartedAt => startedAt;
 
-    public bool IsSocket => habit is Habit.TypingSocket or Habit.SilentSocket;
+    public bool IsSocket => habit is Habit.TypingSocket or Habit.SilentSocket or Habit.OutputSocket or Habit.PingSocket or Habit.HalfOpenSocket;
+
+    /// <summary>Data passes on it, and each byte of that is use of the machine.</summary>
+    public bool HasData => habit is Habit.TypingSocket or Habit.OutputSocket or Habit.Download;
 
     /// <summary>Carrying it out twice would do something twice.</summary>
     public bool IsUnsafe => habit is Habit.Write or Habit.Upload;
@@ -70,7 +85,7 @@ internal sealed class ClientRequest(int id, UserId user, Habit habit, TimeSpan l
     {
         var context = new DefaultHttpContext
         {
-            User = new ClaimsPrincipal(new ClaimsIdentity([new Claim(UserClaims.User, user.Value)], "simulated")),
+            User = new ClaimsPrincipal(new ClaimsIdentity([new Claim(UserClaims.User, user.Value)], habit is Habit.BackgroundPoll ? IdentitySchemes.Cookie : "simulated")),
             RequestAborted = _left.Token,
         };
         var (request, headers) = (context.Request, context.Request.Headers);
@@ -86,10 +101,10 @@ internal sealed class ClientRequest(int id, UserId user, Habit habit, TimeSpan l
             case Habit.Navigation:
                 (headers["Sec-Fetch-Mode"], headers["Sec-Fetch-Dest"]) = ("navigate", "document");
                 break;
-            case Habit.Poll:
+            case Habit.Poll or Habit.BackgroundPoll:
                 (headers["Sec-Fetch-Mode"], headers["Sec-Fetch-Dest"]) = ("cors", "empty");
                 break;
-            case Habit.TypingSocket or Habit.SilentSocket:
+            case var _ when IsSocket:
                 (headers.Connection, headers.Upgrade) = ("Upgrade", "websocket");
                 break;
         }

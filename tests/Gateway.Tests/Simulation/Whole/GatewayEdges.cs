@@ -33,7 +33,9 @@ internal sealed class WholeForwarder(GatewayProcess gateway, WholeSystem system,
         gateway.Passed(work);
         switch (end)
         {
-            case WorkEnd.Answered or WorkEnd.Closed:
+            case WorkEnd.Closed:
+                return ForwarderError.None;
+            case WorkEnd.Answered:
                 await context.Response.Body.WriteAsync(SomeBytes, CancellationToken.None);
                 return ForwarderError.None;
             case WorkEnd.ClientLeft:

@@ -84,6 +84,8 @@ internal sealed class GatewayProcess : IDisposable
 
     public bool Reaches(string address) => !IsIsolated && address.Length > 0;
 
+    public bool Handles(Func<ClientRequest, bool> which) => _handling.Any(which);
+
     public void Take(ClientRequest request)
     {
         _handling.Add(request);

@@ -54,7 +54,7 @@ internal sealed class Nemesis
             machines.HostUnreachable(machine.Id, false);
             machines.NextBoots(machine.Id, BootBehaviour.Healthy);
             // A process that hangs does so until somebody ends it.
-            if (machine.State is PlatformState.Started && !machines.IsReady(machine.Id))
+            if (_system.Size.Faults > 0 && machine.State is PlatformState.Started && !machines.IsReady(machine.Id))
             {
                 machines.Exit(machine.Id, 1);
             }

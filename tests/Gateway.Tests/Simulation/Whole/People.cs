@@ -5,6 +5,14 @@ internal sealed class People(WholeSystem system)
 {
     private static readonly Habit[] Quick = [Habit.Navigation, Habit.Read, Habit.Read, Habit.Read, Habit.Write, Habit.Write, Habit.Upload, Habit.Download];
 
+    private static readonly Habit[] Days =
+    [
+        Habit.Read, Habit.TypingSocket, Habit.OutputSocket, Habit.PingSocket, Habit.BackgroundPoll, Habit.SilentSocket, Habit.HalfOpenSocket, Habit.Upload,
+    ];
+
+    /// <summary>Two pings of the gateway unanswered, and its look at the clock.</summary>
+    private static readonly TimeSpan HalfOpenFound = TimeSpan.FromSeconds(80);
+
     private readonly List<ClientRequest> _open = [];
     private readonly HashSet<UserId> _served = [];
     private bool _ended;
@@ -16,8 +24,14 @@ internal sealed class People(WholeSystem system)
     {
         for (var number = 0; number < system.Users.Count; number++)
         {
-            var (user, kind) = (system.Users[number], number % 5);
-            World.After(World.Between(TimeSpan.Zero, TimeSpan.FromMinutes(number < 3 ? 1 : 40)), () => _ = LiveAsync(user, kind));
+            var (user, kind) = (system.Users[number], number);
+            if (system.Size.Everyday)
+            {
+                World.After(World.Between(TimeSpan.Zero, TimeSpan.FromHours(24)), () => _ = LiveDaysAsync(user, Days[kind % Days.Length]));
+                continue;
+            }
+
+            World.After(World.Between(TimeSpan.Zero, TimeSpan.FromMinutes(number < 3 ? 1 : 40)), () => _ = LiveAsync(user, kind % 5));
         }
     }
 
@@ -50,6 +64,49 @@ internal sealed class People(WholeSystem system)
         foreach (var request in _open)
         {
             system.Promises.Break(5, $"{request} never ended");
+        }
+    }
+
+    /// <summary>One to three times a day, mostly in the same way, and then the night.</summary>
+    private async Task LiveDaysAsync(UserId user, Habit usual)
+    {
+        while (!_ended)
+        {
+            for (var times = World.Random.Next(1, 4); times > 0 && !_ended; times--)
+            {
+                var how = World.Chance(0.8) ? usual : World.Pick(Days);
+                await (how switch
+                {
+                    Habit.Read => WorkAsync(user, World.Random.Next(5, 40)),
+                    Habit.Upload => UploadAsync(user),
+                    Habit.BackgroundPoll => LeaveOpenAsync(user),
+                    _ => AttachAsync(user, how),
+                });
+                await Pause(TimeSpan.FromMinutes(10), TimeSpan.FromHours(3));
+            }
+
+            await Pause(TimeSpan.FromHours(8), TimeSpan.FromHours(14));
+        }
+    }
+
+    private async Task UploadAsync(UserId user)
+    {
+        for (var number = World.Random.Next(1, 20); number > 0 && !_ended; number--)
+        {
+            await SendAsync(user, Habit.Upload);
+            await Pause(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5));
+        }
+    }
+
+    /// <summary>A tab that is looked at once and polls until it is closed.</summary>
+    private async Task LeaveOpenAsync(UserId user)
+    {
+        await SendAsync(user, Habit.Navigation);
+        var closed = World.Now + World.Between(TimeSpan.FromMinutes(30), TimeSpan.FromHours(9)).Ticks;
+        while (World.Now < closed && !_ended)
+        {
+            await Pause(TimeSpan.FromSeconds(30), TimeSpan.FromSeconds(60));
+            await SendAsync(user, Habit.BackgroundPoll);
         }
     }
 
@@ -145,6 +202,11 @@ internal sealed class People(WholeSystem system)
             World.After(World.Between(TimeSpan.Zero, TimeSpan.FromSeconds(20)), request.Leave);
         }
 
+        if (habit is Habit.HalfOpenSocket)
+        {
+            World.After(World.Between(TimeSpan.FromMinutes(1), TimeSpan.FromHours(2)) + HalfOpenFound, request.Leave);
+        }
+
         var status = await request.Ended.Task;
         _open.Remove(request);
         return status;
@@ -155,7 +217,9 @@ internal sealed class People(WholeSystem system)
         Habit.Upload => World.Between(TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(6)),
         Habit.Download => World.Between(TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(4)),
         Habit.TypingSocket => World.Between(TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(60)),
-        Habit.SilentSocket => World.Between(TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(40)),
+        Habit.SilentSocket => World.Between(TimeSpan.FromMinutes(5), system.Size.Everyday ? TimeSpan.FromHours(9) : TimeSpan.FromMinutes(40)),
+        Habit.OutputSocket => World.Between(TimeSpan.FromMinutes(5), TimeSpan.FromHours(3)),
+        Habit.PingSocket or Habit.HalfOpenSocket => World.Between(TimeSpan.FromMinutes(30), TimeSpan.FromHours(9)),
         _ => World.Between(TimeSpan.FromMilliseconds(2), TimeSpan.FromSeconds(3)),
     };
 

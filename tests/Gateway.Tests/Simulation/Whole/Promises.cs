@@ -121,6 +121,11 @@ internal sealed class Promises(WholeSystem system)
             Break(2, $"{writer} says that {after.Machine} is awake in boot {after.Boot} at {address}, where nobody answered");
         }
 
+        if (after.State is MachineRecordState.Awake && before is { State: MachineRecordState.Draining })
+        {
+            system.Awake.WonBack(after.Machine);
+        }
+
         if (after.State is MachineRecordState.Stopping && before?.State is not MachineRecordState.Stopping && MapKept)
         {
             ExpectConsents(before, writer, visits);

@@ -9,12 +9,12 @@ using Microsoft.Extensions.Options;
 
 namespace Gateway.Tests.Simulation.Whole;
 
-/// <summary>The gateways' settings: the defaults, but machines fall asleep sooner, so that two hours see many lives, and what only looks around does so less often.</summary>
-internal sealed class WholeOptions
+/// <summary>The gateways' settings: the defaults, but machines fall asleep sooner (unless a run is of whole days), so that two hours see many lives, and what only looks around does so less often.</summary>
+internal sealed class WholeOptions(bool everyday)
 {
     public WakingOptions Waking { get; } = new();
 
-    public IdlingOptions Idling { get; } = new()
+    public IdlingOptions Idling { get; } = everyday ? new() : new()
     {
         IdleAfter = TimeSpan.FromMinutes(4),
         AttachedFor = TimeSpan.FromMinutes(12),

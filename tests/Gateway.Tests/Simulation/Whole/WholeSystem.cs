@@ -4,10 +4,15 @@ using Gateway.Sessions;
 namespace Gateway.Tests.Simulation.Whole;
 
 /// <summary>How much of everything a run has; what a failing run is made smaller by.</summary>
-internal sealed record WholeSize(int Users = 20, int Gateways = 3, double Hours = 2, double Faults = 1);
+/// <param name="Users">How many people.</param>
+/// <param name="Gateways">How many gateways.</param>
+/// <param name="Hours">How long before peace.</param>
+/// <param name="Faults">How many faults, as a share of the usual.</param>
+/// <param name="Everyday">People live whole days, under the idle times that the product has by default, and awake time is accounted for.</param>
+internal sealed record WholeSize(int Users = 20, int Gateways = 3, double Hours = 2, double Faults = 1, bool Everyday = false);
 
 /// <summary>What came of a run.</summary>
-internal sealed record WholeResult(int Seed, WholeSize Size, string? Broken, ulong Trace, long Steps, Tally Tally);
+internal sealed record WholeResult(int Seed, WholeSize Size, string? Broken, ulong Trace, long Steps, Tally Tally, AwakeTime Awake);
 
 /// <summary>Gateways, Redis, the platform, machines and people over one seed: two hours of their lives, then peace, and then everything has to be as it should.</summary>
 internal sealed class WholeSystem : IDisposable
@@ -26,8 +31,17 @@ internal sealed class WholeSystem : IDisposable
         Promises = new Promises(this);
         World.Broken = exception => Promises.Break(5, $"nobody caught {exception}");
         Redis = new WholeRedis(World, Tally, Promises);
-        Machines = new SimulatedMachines(World.Time) { CarriedOut = (action, target) => Promises.CarriedOut(action, target) };
-        Workspaces = new Workspaces(World, Machines, Promises, Tally);
+        Options = new WholeOptions(size.Everyday);
+        Machines = new SimulatedMachines(World.Time)
+        {
+            CarriedOut = (action, target) =>
+            {
+                Promises.CarriedOut(action, target);
+                Awake!.CarriedOut(action, target);
+            },
+        };
+        Awake = new AwakeTime(this);
+        Workspaces = new Workspaces(World, Machines, Promises, Awake, Tally);
         Names = new WorkspaceNames(Options.Workspaces.App, Options.Workspaces.NameKey);
         Users = [.. Enumerable.Range(0, size.Users).Select(static number => new UserId($"user-{number:00}"))];
         foreach (var user in Users)
@@ -46,13 +60,15 @@ internal sealed class WholeSystem : IDisposable
 
     public Promises Promises { get; }
 
-    public WholeOptions Options { get; } = new();
+    public WholeOptions Options { get; }
 
     public WholeRedis Redis { get; }
 
     public SimulatedMachines Machines { get; }
 
     public Workspaces Workspaces { get; }
+
+    public AwakeTime Awake { get; }
 
     public WorkspaceNames Names { get; }
 
@@ -83,7 +99,7 @@ internal sealed class WholeSystem : IDisposable
             SynchronizationContext.SetSynchronizationContext(before);
         }
 
-        return new WholeResult(seed, size, system.Promises.Broken, system.World.Trace, system.World.Steps, system.Tally);
+        return new WholeResult(seed, size, system.Promises.Broken, system.World.Trace, system.World.Steps, system.Tally, system.Awake);
     }
 
     /// <summary>Whether a machine of this name was made for the user.</summary>
@@ -133,6 +149,7 @@ internal sealed class WholeSystem : IDisposable
         // Idle, with all that can come between: a lease of a dead gateway, a stop given up, a sweep.
         World.Pass(Options.Idling.AttachedFor + Options.Idling.ReplicaLease + TimeSpan.FromMinutes(5));
         ExpectRest();
+        Awake.Close();
     }
 
     /// <summary>One machine and one volume for each, and all of them asleep.</summary>

@@ -57,7 +57,7 @@ public sealed class WholeSystemTests(ITestOutputHelper output)
         Assert.Equal(once.Tally.ToString(), again.Tally.ToString());
     }
 
-    private static int Number(string variable, int otherwise) =>
+    internal static int Number(string variable, int otherwise) =>
         Environment.GetEnvironmentVariable(variable) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 
     /// <summary>Users, gateways, hours, faults.</summary>

@@ -1,7 +1,7 @@
 namespace Gateway.Tests.Simulation.Whole;
 
 /// <summary>What runs in the machines: takes requests while it is ready, and has them until they end or the machine goes away.</summary>
-internal sealed class Workspaces(SeededWorld world, SimulatedMachines machines, Promises promises, Tally tally)
+internal sealed class Workspaces(SeededWorld world, SimulatedMachines machines, Promises promises, AwakeTime awake, Tally tally)
 {
     private readonly List<Work> _open = [];
 
@@ -20,8 +20,10 @@ internal sealed class Workspaces(SeededWorld world, SimulatedMachines machines, 
         tally.Count("forward: arrived");
         var work = request.Work = new Work(request, machine, gateway, world.Now);
         promises.Arrived(work, machines.NameOf(machine));
+        awake.Changing(machine);
         _open.Add(work);
-        if (request.Habit is Habit.TypingSocket or Habit.Download)
+        awake.Used(work);
+        if (request.HasData)
         {
             world.After(NextData(request), () => Data(work));
         }
@@ -32,8 +34,11 @@ internal sealed class Workspaces(SeededWorld world, SimulatedMachines machines, 
 
     public void End(Work work, WorkEnd how)
     {
-        if (_open.Remove(work))
+        if (_open.Contains(work))
         {
+            awake.Changing(work.Machine);
+            awake.Used(work);
+            _open.Remove(work);
             work.Request.Work = null;
             work.Ended.TrySetResult(how);
         }
@@ -44,7 +49,7 @@ internal sealed class Workspaces(SeededWorld world, SimulatedMachines machines, 
     {
         foreach (var work in _open.Where(work => work.Machine == machine).ToList())
         {
-            tally.Count("work cut");
+            tally.Count(work.Request.IsSocket ? "work cut: socket" : "work cut: request");
             End(work, WorkEnd.Cut);
         }
     }
@@ -66,7 +71,9 @@ internal sealed class Workspaces(SeededWorld world, SimulatedMachines machines, 
 
         if (work.Gateway.Context.IsRunning)
         {
+            awake.Changing(work.Machine);
             work.LastData = world.Now;
+            awake.Used(work);
             work.Gateway.Context.Do(() => work.Gateway.DataPassed(work));
         }
 
@@ -74,7 +81,7 @@ internal sealed class Workspaces(SeededWorld world, SimulatedMachines machines, 
     }
 
     // People stop to think, and then some go for lunch.
-    private TimeSpan NextData(ClientRequest request) => request.Habit is Habit.Download ? TimeSpan.FromSeconds(20)
+    private TimeSpan NextData(ClientRequest request) => request.Habit is Habit.Download or Habit.OutputSocket ? TimeSpan.FromSeconds(20)
         : world.Chance(0.04) ? world.Between(TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(25))
         : world.Between(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(90));
 }
