@@ -17,6 +17,9 @@ internal enum IdleStopOutcome
 
     /// <summary>The platform did not carry it out; the truth was written down, and a later sweep tries again.</summary>
     Failed,
+
+    /// <summary>It slept suspended for long, and is stopped now.</summary>
+    SnapshotGivenUp,
 }
 
 /// <summary>

@@ -3,11 +3,12 @@ using Microsoft.Extensions.Options;
 
 namespace Gateway.Idling;
 
-/// <summary>Looks for machines whose time has come and puts them to sleep. One replica sweeps at a time; any other takes over when it stops.</summary>
+/// <summary>Looks for machines whose time has come and puts them to sleep, and for those that were suspended for long. One replica sweeps at a time; any other takes over when it stops.</summary>
 internal sealed partial class IdleSweeper(
     IVisitMap visitMap,
     ISessionMap map,
     IdleStop stop,
+    LongSuspended suspended,
     Replica replica,
     IOptions<IdlingOptions> options,
     TimeProvider time,
@@ -52,19 +53,25 @@ internal sealed partial class IdleSweeper(
         }
 
         var due = await visitMap.ReadDueAsync(time.GetUtcNow(), options.Value.StopsPerSweep, cancellationToken);
+        var left = options.Value.StopsPerSweep - due.Count;
+        var suspendedLong = left > 0 ? await visitMap.ReadSuspendedAsync(time.GetUtcNow() - options.Value.SuspendedFor, left, cancellationToken) : [];
+        var turns = due.Select(machine => (Machine: machine, Stop: (Func<MachineId, CancellationToken, Task<IdleStopOutcome>>)stop.RunAsync))
+            .Concat(suspendedLong.Select(machine => (machine, (Func<MachineId, CancellationToken, Task<IdleStopOutcome>>)suspended.RunAsync)))
+            .ToList();
         // Bounded here rather than by Parallel, which would leave the caller's context and with it a simulation's schedule.
         var next = 0;
         var asleep = 0;
-        await Task.WhenAll(Enumerable.Range(0, Math.Min(StopsAtOnce, due.Count)).Select(_ => StopInTurnAsync()));
+        await Task.WhenAll(Enumerable.Range(0, Math.Min(StopsAtOnce, turns.Count)).Select(_ => StopInTurnAsync()));
         return asleep;
 
         async Task StopInTurnAsync()
         {
-            for (int turn; (turn = Interlocked.Increment(ref next) - 1) < due.Count;)
+            for (int turn; (turn = Interlocked.Increment(ref next) - 1) < turns.Count;)
             {
-                var outcome = await stop.RunAsync(due[turn], cancellationToken);
+                var (machine, stopIt) = turns[turn];
+                var outcome = await stopIt(machine, cancellationToken);
                 metrics.StopEnded(outcome);
-                Decided(due[turn], outcome);
+                Decided(machine, outcome);
                 if (outcome is IdleStopOutcome.Asleep)
                 {
                     Interlocked.Increment(ref asleep);

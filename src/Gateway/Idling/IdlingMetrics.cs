@@ -10,7 +10,7 @@ internal sealed class IdlingMetrics
     public IdlingMetrics(IMeterFactory meters, Visits visits)
     {
         var meter = meters.Create(GatewayTelemetry.MeterName);
-        _stops = meter.CreateCounter<long>("gateway.machine.stops", "{stop}", "Attempts to put an idle machine to sleep, by outcome.");
+        _stops = meter.CreateCounter<long>("gateway.machine.stops", "{stop}", "Attempts to put an idle machine to sleep, or to stop one suspended for long, by outcome.");
         meter.CreateObservableUpDownCounter("gateway.visits.open", () => visits.OpenInTotal, "{visit}", "Requests and sockets in progress on all machines.");
     }
 
@@ -19,6 +19,7 @@ internal sealed class IdlingMetrics
         IdleStopOutcome.Asleep => "asleep",
         IdleStopOutcome.Abandoned => "abandoned",
         IdleStopOutcome.NotAwake => "not_awake",
+        IdleStopOutcome.SnapshotGivenUp => "snapshot_given_up",
         _ => "failed",
     }));
 }

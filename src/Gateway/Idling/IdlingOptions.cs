@@ -31,6 +31,9 @@ internal sealed class IdlingOptions
     /// <summary>Suspend instead of stop where the machine allows it (at most 2 GB of memory).</summary>
     public bool Suspend { get; set; } = true;
 
+    /// <summary>A machine that was suspended for so long is stopped: it keeps memory of its host reserved. At least one second.</summary>
+    public TimeSpan SuspendedFor { get; set; } = TimeSpan.FromDays(3);
+
     /// <summary>How long before its sleep those who look at a workspace are warned.</summary>
     public TimeSpan WarnBefore { get; set; } = TimeSpan.FromMinutes(2);
 
@@ -40,7 +43,7 @@ internal sealed class IdlingOptions
     /// <summary>How long the platform gives the workspace to end by itself. At most 5 min.</summary>
     public TimeSpan StopGrace { get; set; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>At most this many machines are put to sleep in one sweep.</summary>
+    /// <summary>At most this many machines are put to sleep, or stopped in their sleep, in one sweep.</summary>
     public int StopsPerSweep { get; set; } = 50;
 
     /// <summary>How long after the question a consent is acted on.</summary>
@@ -68,6 +71,7 @@ internal sealed class IdlingOptionsValidation : IValidateOptions<IdlingOptions>
         Check(options.ConsentGrace > TimeSpan.Zero && options.ConsentGrace <= TimeSpan.FromMinutes(1), "Idling:ConsentGrace must be between 0 and 00:01:00.");
         Check(options.ReplicaLease >= options.ReportEvery * 3, "Idling:ReplicaLease must be at least three times Idling:ReportEvery.");
         Check(options.StopGrace > TimeSpan.Zero && options.StopGrace <= TimeSpan.FromMinutes(5), "Idling:StopGrace must be between 0 and 00:05:00, the most the platform waits.");
+        Check(options.SuspendedFor >= TimeSpan.FromSeconds(1), "Idling:SuspendedFor must be at least one second, such as 3.00:00:00.");
         Check(options.StopsPerSweep > 0, "Idling:StopsPerSweep must be at least 1.");
         return faults.Count == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(faults);
 

@@ -13,6 +13,7 @@ internal static class IdlingSetup
         services.AddSingleton<Consents>();
         services.AddSingleton<StopWarnings>();
         services.AddSingleton<IdleStop>();
+        services.AddSingleton<LongSuspended>();
         services.AddSingleton<MachineStop>();
         services.AddSingleton<IdlingMetrics>();
         services.AddHostedService<VisitReports>();

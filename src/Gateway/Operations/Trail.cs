@@ -65,6 +65,9 @@ internal sealed class Trail(Replica replica, TimeProvider time)
             case IdleStopOutcome.Asleep:
                 Add(machine, "decision", "put_to_sleep", "nothing passed for Idling:IdleAfter and every replica consented");
                 break;
+            case IdleStopOutcome.SnapshotGivenUp:
+                Add(machine, "decision", "stopped_in_its_sleep", "it was suspended for Idling:SuspendedFor");
+                break;
             case IdleStopOutcome.Abandoned:
                 Repeat(machine, "decision", "kept_awake", "a replica has a visit on it, or did not consent within Idling:ConsentGrace");
                 break;

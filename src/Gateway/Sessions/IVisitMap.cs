@@ -30,6 +30,12 @@ internal interface IVisitMap
     /// <summary>The machine is not one to put to sleep: it is not due any more, unless a later moment was reported meanwhile. Its last activity stays known.</summary>
     Task ForgetDueAsync(MachineId machine, DateTimeOffset dueBy, CancellationToken cancellationToken);
 
+    /// <summary>Machines that have been suspended since then or longer, the longest first. Costs by their number alone.</summary>
+    Task<IReadOnlyList<MachineId>> ReadSuspendedAsync(DateTimeOffset since, int limit, CancellationToken cancellationToken);
+
+    /// <summary>The machine is not suspended, whatever the list says, unless it was suspended again after <paramref name="since"/>.</summary>
+    Task ForgetSuspendedAsync(MachineId machine, DateTimeOffset since, CancellationToken cancellationToken);
+
     /// <summary>Asks every replica for its consent to stop the machine drained in <paramref name="epoch"/>. The message may be lost: then there is no consent.</summary>
     Task AskConsentAsync(MachineId machine, long epoch, CancellationToken cancellationToken);
 

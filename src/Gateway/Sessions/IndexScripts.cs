@@ -37,13 +37,18 @@ internal static class IndexScripts
         """;
 
     /// <summary>
-    /// KEYS from 4: due, assigned, counts, timeline, events, then every state's. ARGV from 7: what the list of due machines is told, state, what a state's key begins with, region.
+    /// KEYS from 4: due, assigned, counts, timeline, events, suspended. ARGV from 7: what the lists of due and of suspended machines are told, state, what a state's key begins with, region.
     /// </summary>
     public const string Machine = """
         if ARGV[7] == 'due' then
           redis.call('ZADD', KEYS[4], 'NX', string.format('%.0f', now / 1000), ARGV[4])
+          redis.call('ZREM', KEYS[9], ARGV[4])
+        elseif ARGV[7] == 'suspended' then
+          redis.call('ZREM', KEYS[4], ARGV[4])
+          redis.call('ZADD', KEYS[9], 'NX', string.format('%.0f', now / 1000), ARGV[4])
         elseif ARGV[7] == 'gone' then
           redis.call('ZREM', KEYS[4], ARGV[4])
+          redis.call('ZREM', KEYS[9], ARGV[4])
         end
         local happened = ''
         local before = redis.call('HGET', KEYS[1], 's') or 'unknown'

@@ -31,6 +31,9 @@ internal sealed class MapKeys(string prefix)
     /// <summary>Machines that are awake, by the moment (ms) before which they are not idle.</summary>
     public RedisKey Due { get; } = prefix + ":due";
 
+    /// <summary>Machines that are suspended, by the moment (ms) they were.</summary>
+    public RedisKey Suspended { get; } = prefix + ":suspended";
+
     /// <summary>Machines by the moment (ms) something last passed.</summary>
     public RedisKey Activity { get; } = prefix + ":activity";
 

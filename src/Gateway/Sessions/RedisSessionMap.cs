@@ -71,12 +71,13 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
     {
         RedisKey[] keys =
         [
-            _keys.Machine(next.Machine), _keys.Sequence, _keys.Generation, _keys.Due, _keys.Assigned, _keys.Counts, _keys.Timeline(next.Machine), _keys.Events, .. _keys.States,
+            _keys.Machine(next.Machine), _keys.Sequence, _keys.Generation, _keys.Due, _keys.Assigned, _keys.Counts, _keys.Timeline(next.Machine), _keys.Events, _keys.Suspended,
         ];
-        // A machine that wakes or is awake and that nobody has reported on is due at once: the sweep finds what a dead replica woke.
+        // A machine that wakes or is awake and that nobody has reported on is due at once: the sweep finds what a dead replica woke. What is under way keeps its place.
         var due = next.State switch
         {
             MachineRecordState.Awake or MachineRecordState.Waking => "due",
+            MachineRecordState.Asleep when next.Suspended => "suspended",
             MachineRecordState.Asleep or MachineRecordState.Gone => "gone",
             _ => "",
         };

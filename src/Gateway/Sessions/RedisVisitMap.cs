@@ -34,13 +34,13 @@ internal sealed class RedisVisitMap(RedisConnection connection, MapCalls calls, 
         return calls.ScriptAsync(SessionScripts.Report, [keys.Due, keys.Activity], arguments, cancellationToken);
     }
 
-    public async Task<IReadOnlyList<MachineId>> ReadDueAsync(DateTimeOffset now, int limit, CancellationToken cancellationToken)
-    {
-        var due = await calls.CallAsync(
-            database => database.SortedSetRangeByScoreAsync(keys.Due, double.NegativeInfinity, now.ToUnixTimeMilliseconds(), Exclude.None, Order.Ascending, 0, limit),
-            cancellationToken);
-        return [.. due.Select(machine => new MachineId(machine.ToString()))];
-    }
+    public Task<IReadOnlyList<MachineId>> ReadDueAsync(DateTimeOffset now, int limit, CancellationToken cancellationToken) => ReadAsync(keys.Due, now, limit, cancellationToken);
+
+    public Task<IReadOnlyList<MachineId>> ReadSuspendedAsync(DateTimeOffset since, int limit, CancellationToken cancellationToken) =>
+        ReadAsync(keys.Suspended, since, limit, cancellationToken);
+
+    public Task ForgetSuspendedAsync(MachineId machine, DateTimeOffset since, CancellationToken cancellationToken) =>
+        calls.ScriptAsync(SessionScripts.ForgetDue, [keys.Suspended], [machine.Value, Milliseconds(since)], cancellationToken);
 
     public async Task<IReadOnlyList<DateTimeOffset?>> LastActivityAsync(IReadOnlyList<MachineId> machines, CancellationToken cancellationToken)
     {
@@ -79,6 +79,14 @@ internal sealed class RedisVisitMap(RedisConnection connection, MapCalls calls, 
 
     public async Task<bool> HoldDutyAsync(string duty, string replica, TimeSpan lease, CancellationToken cancellationToken) =>
         (long)await calls.ScriptAsync(SessionScripts.HoldDuty, [keys.Duty(duty)], [replica, (long)lease.TotalMilliseconds], cancellationToken) == 1;
+
+    private async Task<IReadOnlyList<MachineId>> ReadAsync(RedisKey key, DateTimeOffset until, int limit, CancellationToken cancellationToken)
+    {
+        var machines = await calls.CallAsync(
+            database => database.SortedSetRangeByScoreAsync(key, double.NegativeInfinity, Milliseconds(until), Exclude.None, Order.Ascending, 0, limit),
+            cancellationToken);
+        return [.. machines.Select(static machine => new MachineId(machine.ToString()))];
+    }
 
     private async Task ListenAsync(Func<MachineId, long, Task> answer) =>
         (await connection.ListenAsync(keys.ConsentsAsked)).OnMessage(message => HearAsync(message.Message.ToString(), answer));

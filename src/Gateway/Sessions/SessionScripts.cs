@@ -110,7 +110,7 @@ internal static class SessionScripts
         return 1
         """;
 
-    /// <summary>KEYS: due. ARGV: machine, moment (ms). A later moment was reported since, and stays.</summary>
+    /// <summary>KEYS: due, or suspended. ARGV: machine, moment (ms). A later moment was written since, and stays.</summary>
     public const string ForgetDue = """
         local due = redis.call('ZSCORE', KEYS[1], ARGV[1])
         if due and tonumber(due) <= tonumber(ARGV[2]) then

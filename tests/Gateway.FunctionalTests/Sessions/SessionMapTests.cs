@@ -182,6 +182,30 @@ public abstract partial class SessionMapTests
     }
 
     [Fact]
+    public async Task SuspendedMachines_AreListedFromTheirSuspensionUntilTheyWake()
+    {
+        await using var replica = await StartAsync();
+        var later = DateTimeOffset.FromUnixTimeSeconds(4_000_000_000);
+        var record = await WriteAsync(new MachineRecord { Machine = Machine, App = "app", State = MachineRecordState.Asleep, Suspended = true });
+        Assert.Equal([Machine], await replica.Visits.ReadSuspendedAsync(later, 10, CancellationToken.None));
+        Assert.Empty(await replica.Visits.ReadSuspendedAsync(DateTimeOffset.UnixEpoch, 10, CancellationToken.None));
+
+        // A stop that is under way may come to nothing.
+        record = await WriteAsync(record with { State = MachineRecordState.Stopping });
+        await replica.Visits.ForgetSuspendedAsync(Machine, DateTimeOffset.UnixEpoch, CancellationToken.None);
+        Assert.Equal([Machine], await replica.Visits.ReadSuspendedAsync(later, 10, CancellationToken.None));
+
+        record = await WriteAsync(record with { State = MachineRecordState.Waking });
+        Assert.Empty(await replica.Visits.ReadSuspendedAsync(later, 10, CancellationToken.None));
+
+        record = await WriteAsync(record with { State = MachineRecordState.Asleep });
+        await WriteAsync(record with { Suspended = false });
+        Assert.Empty(await replica.Visits.ReadSuspendedAsync(later, 10, CancellationToken.None));
+
+        async Task<MachineRecord> WriteAsync(MachineRecord next) => (await replica.Map.WriteAsync(next, CancellationToken.None)).Current!;
+    }
+
+    [Fact]
     public async Task DueMachines_ComeWhenTheirMomentHasCome_WhichNeverGoesBack()
     {
         await using var replica = await StartAsync();

@@ -35,6 +35,23 @@ public sealed class SleepTests
     }
 
     [Fact]
+    public async Task MachineSuspendedForLong_IsStopped_AndTheNextRequestStartsItCold()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync([.. Quick, ("Idling:SuspendedFor", "00:00:01")]);
+        using var alice = gateway.ClientOf("alice");
+        await alice.GetAsync("/");
+        var machine = cloud.Simulator.MachineOf("alice");
+
+        await cloud.Simulator.ReachAsync(machine, "suspended");
+        await cloud.Simulator.ReachAsync(machine, "stopped");
+        using var again = await alice.GetAsync("/again");
+
+        Assert.Equal(HttpStatusCode.OK, again.StatusCode);
+        Assert.Equal((1, 1), (cloud.Simulator.Calls("suspend"), cloud.Simulator.Calls("stop")));
+    }
+
+    [Fact]
     public async Task MachineWithASilentSocket_SleepsAfterItsAttachedTime_WithACloseThatSaysWhy()
     {
         await using var cloud = await GatewayEnvironment.StartAsync();

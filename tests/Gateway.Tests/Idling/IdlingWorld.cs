@@ -113,7 +113,8 @@ internal sealed class IdlingReplica
         Reports = new VisitReports(Visits, View, consents, self, idling, time, NullLogger<VisitReports>.Instance);
         MachineStop = new MachineStop(_map, world.Machines.For(Process), self, idling, time, NullLogger<MachineStop>.Instance);
         Stop = new IdleStop(_map, View, MachineStop, self, idling, time, NullLogger<IdleStop>.Instance);
-        Sweeper = new IdleSweeper(View, _map, Stop, self, idling, time, new IdlingMetrics(new NoMeters(), Visits), NullLogger<IdleSweeper>.Instance);
+        LongSuspended = new LongSuspended(_map, View, MachineStop, idling, time);
+        Sweeper = new IdleSweeper(View, _map, Stop, LongSuspended, self, idling, time, new IdlingMetrics(new NoMeters(), Visits), NullLogger<IdleSweeper>.Instance);
         var held = new HeldRequests(new WakingOptions());
         var waker = new MachineWaker(
             _map, world.Machines.For(Process), new SimulatedProbe(world.Machines, time), self, held, new BootTimes(), new WakingMetrics(new NoMeters(), held),
@@ -137,6 +138,8 @@ internal sealed class IdlingReplica
     public MachineStop MachineStop { get; }
 
     public IdleStop Stop { get; }
+
+    public LongSuspended LongSuspended { get; }
 
     public IdleSweeper Sweeper { get; }
 

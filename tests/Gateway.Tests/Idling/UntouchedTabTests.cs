@@ -56,7 +56,8 @@ public sealed class UntouchedTabTests : IDisposable
         _reports = new VisitReports(_visits, visitMap, consents, self, idling, time, NullLogger<VisitReports>.Instance);
         var machineStop = new MachineStop(_view, _machines.For(replica), self, idling, time, NullLogger<MachineStop>.Instance);
         var stop = new IdleStop(_view, visitMap, machineStop, self, idling, time, NullLogger<IdleStop>.Instance);
-        _sweeper = new IdleSweeper(visitMap, _view, stop, self, idling, time, new IdlingMetrics(meters, _visits), NullLogger<IdleSweeper>.Instance);
+        var suspended = new LongSuspended(_view, visitMap, machineStop, idling, time);
+        _sweeper = new IdleSweeper(visitMap, _view, stop, suspended, self, idling, time, new IdlingMetrics(meters, _visits), NullLogger<IdleSweeper>.Instance);
         _world.Run(() => _view.WriteAsync(new Session { User = Alice, State = SessionState.Assigned, App = App, Machine = _machine }, CancellationToken.None));
     }
 

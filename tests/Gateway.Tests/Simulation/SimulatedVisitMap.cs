@@ -14,6 +14,7 @@ internal sealed class SimulatedVisitStore
 
     public ConcurrentDictionary<string, DateTimeOffset> Replicas { get; } = new();
     public ConcurrentDictionary<MachineId, DateTimeOffset> Due { get; } = new();
+    public ConcurrentDictionary<MachineId, DateTimeOffset> Suspended { get; } = new();
     public ConcurrentDictionary<MachineId, DateTimeOffset> Activity { get; } = new();
     public ConcurrentDictionary<(MachineId, long), ConcurrentBag<string>> Consents { get; } = new();
     public ConcurrentDictionary<string, (string Replica, DateTimeOffset Until)> Duties { get; } = new();
@@ -37,21 +38,18 @@ internal sealed class SimulatedVisitStore
     }
 
     /// <summary>Those of the same moment in the order of their names, as Redis has them.</summary>
-    public IReadOnlyList<MachineId> ReadDue(DateTimeOffset now, int limit) =>
-        [.. Due.Where(pair => pair.Value <= now).OrderBy(static pair => pair.Value).ThenBy(static pair => pair.Key.Value, StringComparer.Ordinal).Take(limit).Select(static pair => pair.Key)];
+    public IReadOnlyList<MachineId> ReadDue(DateTimeOffset now, int limit) => Read(Due, now, limit);
+
+    public IReadOnlyList<MachineId> ReadSuspended(DateTimeOffset since, int limit) => Read(Suspended, since, limit);
 
     public IReadOnlyList<DateTimeOffset?> LastActivity(IReadOnlyList<MachineId> machines) =>
         [.. machines.Select(machine => Activity.TryGetValue(machine, out var at) ? at : (DateTimeOffset?)null)];
 
     public DateTimeOffset? DueAt(MachineId machine) => Due.TryGetValue(machine, out var at) ? at : null;
 
-    public void ForgetDue(MachineId machine, DateTimeOffset dueBy)
-    {
-        if (Due.TryGetValue(machine, out var at) && at <= dueBy)
-        {
-            Due.TryRemove(machine, out _);
-        }
-    }
+    public void ForgetDue(MachineId machine, DateTimeOffset dueBy) => Forget(Due, machine, dueBy);
+
+    public void ForgetSuspended(MachineId machine, DateTimeOffset since) => Forget(Suspended, machine, since);
 
     public IReadOnlyCollection<string> ReadConsents(MachineId machine, long epoch) => Consents.TryGetValue((machine, epoch), out var consents) ? [.. consents] : [];
 
@@ -72,10 +70,28 @@ internal sealed class SimulatedVisitStore
         if (record.State is MachineRecordState.Awake or MachineRecordState.Waking)
         {
             Due.TryAdd(record.Machine, Time.GetUtcNow());
+            Suspended.TryRemove(record.Machine, out _);
+        }
+        else if (record is { State: MachineRecordState.Asleep, Suspended: true })
+        {
+            Due.TryRemove(record.Machine, out _);
+            Suspended.TryAdd(record.Machine, Time.GetUtcNow());
         }
         else if (record.State is MachineRecordState.Asleep or MachineRecordState.Gone)
         {
             Due.TryRemove(record.Machine, out _);
+            Suspended.TryRemove(record.Machine, out _);
+        }
+    }
+
+    private static IReadOnlyList<MachineId> Read(ConcurrentDictionary<MachineId, DateTimeOffset> list, DateTimeOffset until, int limit) =>
+        [.. list.Where(pair => pair.Value <= until).OrderBy(static pair => pair.Value).ThenBy(static pair => pair.Key.Value, StringComparer.Ordinal).Take(limit).Select(static pair => pair.Key)];
+
+    private static void Forget(ConcurrentDictionary<MachineId, DateTimeOffset> list, MachineId machine, DateTimeOffset until)
+    {
+        if (list.TryGetValue(machine, out var at) && at <= until)
+        {
+            list.TryRemove(machine, out _);
         }
     }
 }
@@ -114,6 +130,12 @@ internal sealed class SimulatedVisitMap : IVisitMap
     public Task<DateTimeOffset?> DueAtAsync(MachineId machine, CancellationToken cancellationToken) => Get("visits.due_at", () => _store.DueAt(machine));
 
     public Task ForgetDueAsync(MachineId machine, DateTimeOffset dueBy, CancellationToken cancellationToken) => Do("visits.forget", () => _store.ForgetDue(machine, dueBy));
+
+    public Task<IReadOnlyList<MachineId>> ReadSuspendedAsync(DateTimeOffset since, int limit, CancellationToken cancellationToken) =>
+        Get("visits.suspended", () => _store.ReadSuspended(since, limit));
+
+    public Task ForgetSuspendedAsync(MachineId machine, DateTimeOffset since, CancellationToken cancellationToken) =>
+        Do("visits.forget_suspended", () => _store.ForgetSuspended(machine, since));
 
     public Task AskConsentAsync(MachineId machine, long epoch, CancellationToken cancellationToken) => Do("visits.ask", () =>
     {

@@ -140,6 +140,12 @@ internal sealed class LineVisitMap(RedisLine line) : IVisitMap
 
     public Task ForgetDueAsync(MachineId machine, DateTimeOffset dueBy, CancellationToken cancellationToken) => DoAsync(() => _far.ForgetDue(machine, dueBy), cancellationToken);
 
+    public Task<IReadOnlyList<MachineId>> ReadSuspendedAsync(DateTimeOffset since, int limit, CancellationToken cancellationToken) =>
+        line.CallAsync(() => _far.ReadSuspended(since, limit), cancellationToken);
+
+    public Task ForgetSuspendedAsync(MachineId machine, DateTimeOffset since, CancellationToken cancellationToken) =>
+        DoAsync(() => _far.ForgetSuspended(machine, since), cancellationToken);
+
     public Task AskConsentAsync(MachineId machine, long epoch, CancellationToken cancellationToken) => DoAsync(() => line.Redis.Ask(machine, epoch), cancellationToken);
 
     public void OnConsentAsked(Func<MachineId, long, Task> answer) => line.OnConsentAsked(answer);

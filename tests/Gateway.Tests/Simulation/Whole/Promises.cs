@@ -239,6 +239,12 @@ internal sealed class Promises(WholeSystem system)
 
     private void ExpectConsents(MachineRecord? before, string writer, SimulatedVisitStore visits)
     {
+        if (before is { State: MachineRecordState.Asleep, Suspended: true })
+        {
+            // Stopped in its sleep, where there is nobody to ask; that nobody is on it is looked at when the platform carries it out.
+            return;
+        }
+
         if (before is not { State: MachineRecordState.Draining })
         {
             Break(4, $"{writer} stops {before?.Machine} from {before?.State}");

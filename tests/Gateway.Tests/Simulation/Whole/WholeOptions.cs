@@ -18,6 +18,7 @@ internal sealed class WholeOptions(bool everyday)
     {
         IdleAfter = TimeSpan.FromMinutes(4),
         AttachedFor = TimeSpan.FromMinutes(12),
+        SuspendedFor = TimeSpan.FromMinutes(15),
         ReportEvery = TimeSpan.FromSeconds(20),
         ReplicaLease = TimeSpan.FromMinutes(3),
     };

@@ -56,13 +56,13 @@ internal sealed class WholeRedis
     /// <summary>Everything is gone.</summary>
     public void Flush()
     {
-        Restore(new RedisCopy(([], []), [], [], [], [], 0), isNewMap: true);
+        Restore(new RedisCopy(([], []), [], [], [], [], [], 0), isNewMap: true);
         _tally.Count("fault: redis flushed");
         _promises.MapLost(everything: true);
     }
 
     public RedisCopy Copy() => new(
-        Map.Snapshot(), new(Visits.Replicas), new(Visits.Due), new(Visits.Activity), new(Visits.Duties), _sequence);
+        Map.Snapshot(), new(Visits.Replicas), new(Visits.Due), new(Visits.Suspended), new(Visits.Activity), new(Visits.Duties), _sequence);
 
     /// <summary>The copy takes over, without what was written since; it knows nothing of that, and nobody is told.</summary>
     public void FailOver(RedisCopy copy)
@@ -162,6 +162,7 @@ internal sealed class WholeRedis
         Map.RollBack(copy.Records, isNewMap);
         Refill(Visits.Replicas, copy.Replicas);
         Refill(Visits.Due, copy.Due);
+        Refill(Visits.Suspended, copy.Suspended);
         Refill(Visits.Activity, copy.Activity);
         Refill(Visits.Duties, copy.Duties);
         Visits.Consents.Clear();
@@ -190,6 +191,7 @@ internal sealed record RedisCopy(
     (Session[] Sessions, MachineRecord[] Machines) Records,
     Dictionary<string, DateTimeOffset> Replicas,
     Dictionary<MachineId, DateTimeOffset> Due,
+    Dictionary<MachineId, DateTimeOffset> Suspended,
     Dictionary<MachineId, DateTimeOffset> Activity,
     Dictionary<string, (string Replica, DateTimeOffset Until)> Duties,
     long Sequence);
