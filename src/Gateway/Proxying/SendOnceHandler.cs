@@ -13,9 +13,11 @@ internal sealed class SendOnceHandler(HttpMessageHandler inner) : DelegatingHand
 
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
+        var sending = default(Sending);
         if (!IsSafe(request.Method))
         {
-            request.Options.Set(Key, new Sending());
+            sending = new Sending();
+            request.Options.Set(Key, sending);
             // The header that is watched must be there; this is what the transport would write by itself.
             request.Headers.Host ??= request.RequestUri!.Authority;
         }
@@ -25,7 +27,20 @@ internal sealed class SendOnceHandler(HttpMessageHandler inner) : DelegatingHand
             request.Content = new FlushingContent(content);
         }
 
-        return base.SendAsync(request, cancellationToken);
+        return sending is null ? base.SendAsync(request, cancellationToken) : SendOnceAsync(request, sending, cancellationToken);
+    }
+
+    private async Task<HttpResponseMessage> SendOnceAsync(HttpRequestMessage request, Sending sending, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await base.SendAsync(request, cancellationToken);
+        }
+        catch (HttpRequestException exception) when (sending.HasBegun && exception.HttpRequestError is HttpRequestError.ConnectionError or HttpRequestError.NameResolutionError)
+        {
+            // It was sent, and only the transport's second try took no connection: that it never reached the workspace is not true.
+            throw new RequestAlreadySentException();
+        }
     }
 
     /// <summary>
@@ -43,12 +58,14 @@ internal sealed class SendOnceHandler(HttpMessageHandler inner) : DelegatingHand
         return Encoding.Latin1;
     }
 
-    private static bool IsSafe(HttpMethod method) =>
+    public static bool IsSafe(HttpMethod method) =>
         method == HttpMethod.Get || method == HttpMethod.Head || method == HttpMethod.Options || method == HttpMethod.Trace || method == HttpMethod.Connect;
 
     private sealed class Sending
     {
         private int _begun;
+
+        public bool HasBegun => Volatile.Read(ref _begun) != 0;
 
         public void Begin()
         {

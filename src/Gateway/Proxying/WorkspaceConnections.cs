@@ -16,8 +16,11 @@ internal sealed partial class WorkspaceConnections : IDisposable
     /// <summary>For probes of a machine that boots: race connects by this plan instead of trying once.</summary>
     public static readonly HttpRequestOptionsKey<ConnectPlan> Plan = new("gateway.connect-plan");
 
+    /// <summary>How long after a replica first heard of a boot its connections may be reset: a boot, and the first requests after it.</summary>
+    private static readonly TimeSpan Fresh = TimeSpan.FromMinutes(2);
+
     private readonly ConcurrentDictionary<MachineId, Life> _lives = new();
-    private readonly ConcurrentDictionary<string, IPEndPoint> _addresses = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ConcurrentDictionary<string, Place> _addresses = new(StringComparer.OrdinalIgnoreCase);
     private readonly ProxyingOptions _options;
     private readonly AllowedDestinations _allowed;
     private readonly TimeProvider _time;
@@ -28,7 +31,7 @@ internal sealed partial class WorkspaceConnections : IDisposable
         (_allowed, _logger) = (allowed, logger);
         _options = options.Value;
         _time = time;
-        Invoker = new HttpMessageInvoker(new SendOnceHandler(new SocketsHttpHandler
+        Invoker = new HttpMessageInvoker(new FreshBootHandler(new SendOnceHandler(new SocketsHttpHandler
         {
             UseProxy = false,
             AllowAutoRedirect = false,
@@ -43,7 +46,7 @@ internal sealed partial class WorkspaceConnections : IDisposable
             ConnectCallback = ConnectAsync,
             RequestHeaderEncodingSelector = SendOnceHandler.EncodingOf,
             ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
-        }));
+        }), IsFresh));
     }
 
     /// <summary>Sends one request whose URI has the authority of <see cref="Authority"/>.</summary>
@@ -65,7 +68,9 @@ internal sealed partial class WorkspaceConnections : IDisposable
 
     public void Dispose() => Invoker.Dispose();
 
-    private IPEndPoint? Find(string authority) => _addresses.GetValueOrDefault(authority);
+    private IPEndPoint? Find(string authority) => _addresses.GetValueOrDefault(authority)?.EndPoint;
+
+    private bool IsFresh(string authority) => _addresses.GetValueOrDefault(authority) is { } place && _time.GetElapsedTime(place.Since) < Fresh;
 
     private string? Register(in Destination destination)
     {
@@ -80,7 +85,7 @@ internal sealed partial class WorkspaceConnections : IDisposable
         // Machine ids are hexadecimal on Fly; anything else is encoded, so that no id can name another authority.
         var name = destination.Machine.Value.All(char.IsAsciiLetterOrDigit) ? destination.Machine.Value : Convert.ToHexStringLower(Encoding.UTF8.GetBytes(destination.Machine.Value));
         var life = new Life(destination.Boot, destination.Address, string.Create(CultureInfo.InvariantCulture, $"{name}-{destination.Boot}"));
-        _addresses[life.Authority] = endPoint;
+        _addresses[life.Authority] = new Place(endPoint, _time.GetTimestamp());
         _lives.TryGetValue(destination.Machine, out var former);
         _lives[destination.Machine] = life;
         if (former is not null && former.Authority != life.Authority)
@@ -133,6 +138,8 @@ internal sealed partial class WorkspaceConnections : IDisposable
             throw;
         }
     }
+
+    private sealed record Place(IPEndPoint EndPoint, long Since);
 
     private sealed record Life(long Boot, string Address, string Authority);
 

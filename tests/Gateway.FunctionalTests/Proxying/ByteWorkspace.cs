@@ -36,6 +36,9 @@ internal sealed class ByteWorkspace : IAsyncDisposable
         }
     });
 
+    /// <summary>Takes no connection any more.</summary>
+    public void Refuse() => _listener.Stop();
+
     private async Task AcceptAsync(Func<ByteConnection, Task> serve)
     {
         while (true)
@@ -95,6 +98,13 @@ internal sealed class ByteConnection(Socket socket) : IDisposable
     private byte[] _rest = [];
 
     public int LocalPort => ((IPEndPoint)socket.LocalEndPoint!).Port;
+
+    /// <summary>Ends it with a reset, as a host does that knows nothing of the connection.</summary>
+    public void Reset()
+    {
+        socket.LingerState = new LingerOption(true, 0);
+        socket.Close();
+    }
 
     /// <summary>The next head with its body, or null at the end. A body is read by its length or to its last chunk.</summary>
     public async Task<string?> ReadRequestAsync()

@@ -142,6 +142,58 @@ public sealed class OutcomeTests
         Assert.Equal(5, workspace.Connections);
     }
 
+    [Theory]
+    [InlineData("GET", 2, "HTTP/1.1 200")]
+    [InlineData("POST", 1, "HTTP/1.1 502")]
+    public async Task NewConnectionResetShortlyAfterABoot_CostsASafeRequestNothing(string method, int arrivals, string expected)
+    {
+        var arrived = 0;
+        await using var workspace = new ByteWorkspace(async connection =>
+        {
+            await connection.ReadRequestAsync();
+            if (Interlocked.Increment(ref arrived) == 1)
+            {
+                connection.Reset();
+                return;
+            }
+
+            await connection.WriteAsync(ByteWorkspace.Ok);
+        });
+        await using var gateway = await ForwardingGateway.StartAsync(workspace.Port);
+
+        var answer = await gateway.ExchangeAsync($"{method} / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+
+        Assert.StartsWith(expected, answer, StringComparison.Ordinal);
+        Assert.Equal(arrivals, arrived);
+    }
+
+    [Theory]
+    [InlineData("DELETE", false)]
+    [InlineData("POST", false)]
+    [InlineData("GET", true)]
+    public async Task WorkspaceThatEndsWithTheRequest_IsNotTakenForOneThatWasNeverReached(string method, bool resets)
+    {
+        var arrived = 0;
+        ByteWorkspace? workspace = null;
+        workspace = new ByteWorkspace(async connection =>
+        {
+            await connection.ReadRequestAsync();
+            Interlocked.Increment(ref arrived);
+            workspace!.Refuse();
+            if (resets)
+            {
+                connection.Reset();
+            }
+        });
+        await using var ending = workspace;
+        await using var gateway = await ForwardingGateway.StartAsync(workspace.Port);
+
+        await gateway.ExchangeAsync($"{method} / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+
+        Assert.Equal([ForwardOutcome.Failed], gateway.Outcomes);
+        Assert.Equal(1, arrived);
+    }
+
     private static int FreePort()
     {
         var listener = new TcpListener(IPAddress.Loopback, 0);
