@@ -20,6 +20,7 @@ internal sealed partial class WakeInFlight
         Progress.Reach(WakeStep.Starting);
         if (endFirst)
         {
+            Log.HungMachineEnded(_logger, _request.Machine.Value);
             await EndHungAsync(cancellationToken);
         }
 
@@ -55,10 +56,28 @@ internal sealed partial class WakeInFlight
             return;
         }
 
-        Log.HungMachineEnded(_logger, _request.Machine.Value);
         await _machines.StopAsync(_request.App, _request.Machine, HungGrace, lease.Value.Nonce, cancellationToken);
         await _machines.WaitAsync(_request.App, _request.Machine, "stopped", null, HungLease, cancellationToken);
         await _machines.ReleaseLeaseAsync(_request.App, _request.Machine, lease.Value.Nonce, CancellationToken.None);
+    }
+
+    /// <summary>What a resume may come to where a cold start would go well.</summary>
+    private static bool MaySnapshotBeToBlame(WakeRefusal refusal) => refusal is WakeRefusal.NeverHealthy or WakeRefusal.Crashed or WakeRefusal.OutOfMemory;
+
+    /// <summary>
+    /// The snapshot is given up. Another boot, so that no connection to the resumed process is ever used again; written down after the end of that process,
+    /// so that whoever takes over in between ends it too.
+    /// </summary>
+    private async Task<BootResult> StartColdAsync(RecordClaim claim, CancellationToken cancellationToken)
+    {
+        Log.ResumeGivenUp(_logger, _request.Machine.Value, claim.Record.Boot);
+        // Whoever tried the same before us and died may have left the platform's lease behind.
+        await MachineFence.RaiseAsync(_machines, _request.App, _request.Machine, HungLease, _time, cancellationToken);
+        await EndHungAsync(cancellationToken);
+        await claim.WriteAsync(claim.Record with { Boot = claim.Record.Boot + 1, Suspended = false }, cancellationToken);
+        cancellationToken.ThrowIfCancellationRequested();
+        _resumes = false;
+        return await BootAsync(claim.Record.Boot, lookFirst: false, endFirst: false, cancellationToken);
     }
 
     /// <summary>

@@ -50,6 +50,9 @@ internal sealed partial class WakeInFlight
         [LoggerMessage(4007, LogLevel.Warning, "Machine {Machine} runs and never gave a good answer in two boots' time: it is ended and started anew", EventName = "HungMachineEnded")]
         public static partial void HungMachineEnded(ILogger logger, string machine);
 
+        [LoggerMessage(4008, LogLevel.Warning, "Machine {Machine} was resumed in boot {Boot} and gave no good answer: it is ended and started cold", EventName = "ResumeGivenUp")]
+        public static partial void ResumeGivenUp(ILogger logger, string machine, long boot);
+
         [LoggerMessage(4006, LogLevel.Warning, "Machine {Machine} is started but could not be reached from here in boot {Boot}", EventName = "MachineUnreachable")]
         public static partial void MachineUnreachable(ILogger logger, string machine, long boot);
     }

@@ -17,7 +17,7 @@ internal sealed partial class WakeInFlight
     /// </summary>
     private async Task<BootResult> BecomeReadyAsync(long boot, CancellationToken cancellationToken)
     {
-        var limit = _time.GetUtcNow() + _options.BootLimit;
+        var begun = _time.GetUtcNow();
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var started = _time.GetTimestamp();
         await using var probing = new BootProbe(_probe, new(_request.Machine, boot, "", new ProbePace(started, null)), LookEvery, () => Progress.Reach(WakeStep.Checking), over.Token);
@@ -25,9 +25,9 @@ internal sealed partial class WakeInFlight
         var watched = new Watched(_time.GetUtcNow(), _resumes);
         try
         {
-            while (_time.GetUtcNow() < limit)
+            while (LimitOf(begun, watched) - _time.GetUtcNow() is { Ticks: > 0 } left)
             {
-                await Task.WhenAny(probing.Turn(limit - _time.GetUtcNow()), looking);
+                await Task.WhenAny(probing.Turn(left), looking);
                 if (await probing.IsReadyAsync())
                 {
                     _kind = watched.Kind;
@@ -54,7 +54,14 @@ internal sealed partial class WakeInFlight
             over.Cancel();
         }
 
-        return BootResult.Failed(watched.Seen ? WakeRefusal.NeverHealthy : WakeRefusal.PlatformUnavailable);
+        return BootResult.Failed(watched.SeenAt is not null ? WakeRefusal.NeverHealthy : WakeRefusal.PlatformUnavailable);
+    }
+
+    /// <summary>A resume is quick or comes to nothing; its time counts from when the platform first told of it.</summary>
+    private DateTimeOffset LimitOf(DateTimeOffset begun, Watched watched)
+    {
+        var limit = begun + _options.BootLimit;
+        return _resumes && watched.SeenAt is { } seen && seen + _options.ResumeLimit < limit ? seen + _options.ResumeLimit : limit;
     }
 
     private async Task<MachinesResult<Machine>> LookAfterAsync(TimeSpan pause, CancellationToken cancellationToken)
@@ -76,7 +83,7 @@ internal sealed partial class WakeInFlight
         }
 
         var machine = read.Value;
-        watched.See(machine);
+        watched.See(machine, _time.GetUtcNow());
         if (machine.HostUnreachable)
         {
             return (WakeRefusal.HostUnreachable, default);
@@ -137,7 +144,7 @@ internal sealed partial class WakeInFlight
 
         public int Restarts { get; set; }
 
-        public bool Seen { get; private set; }
+        public DateTimeOffset? SeenAt { get; private set; }
 
         public string? Address { get; private set; }
 
@@ -145,9 +152,9 @@ internal sealed partial class WakeInFlight
 
         public BootKind Kind { get; private set; }
 
-        public void See(Machine machine)
+        public void See(Machine machine, DateTimeOffset now)
         {
-            (Seen, Address, Region) = (true, machine.PrivateAddress ?? Address, machine.Region);
+            (SeenAt, Address, Region) = (SeenAt ?? now, machine.PrivateAddress ?? Address, machine.Region);
             Kind = new BootKind(machine.Config?.Image ?? "", machine.Region, resumes);
         }
     }

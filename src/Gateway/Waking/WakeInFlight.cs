@@ -199,6 +199,10 @@ internal sealed partial class WakeInFlight
             result = fence is { } refusal
                 ? BootResult.Failed(refusal)
                 : await BootAsync(claim.Record.Boot, lookFirst: former is MachineRecordState.Waking or MachineRecordState.Stopping, IsHung(claim.Record), either.Token);
+            if (_resumes && result.Address is null && MaySnapshotBeToBlame(result.Refusal))
+            {
+                result = await StartColdAsync(claim, either.Token);
+            }
         }
         catch (OperationCanceledException) when (claim.Lost.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {

@@ -19,6 +19,9 @@ internal sealed class WakingOptions
     /// <summary>How long a started machine may take to become healthy.</summary>
     public TimeSpan BootLimit { get; set; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>How long a resumed machine may take to become healthy before it is started cold, in the same wake.</summary>
+    public TimeSpan ResumeLimit { get; set; } = TimeSpan.FromSeconds(15);
+
     /// <summary>How many requests of one user may be held. A busy page asks for a few hundred things.</summary>
     public int MaxHeldPerUser { get; set; } = 400;
 
@@ -60,6 +63,7 @@ internal sealed class WakingOptionsValidation : IValidateOptions<WakingOptions>
         Check(options.PageAfter >= TimeSpan.Zero, "Waking:PageAfter must not be negative, such as 00:00:04.");
         Check(options.WakeLimit >= options.BootLimit, "Waking:WakeLimit must not be shorter than Waking:BootLimit.");
         Check(options.BootLimit >= TimeSpan.FromSeconds(1), "Waking:BootLimit must be at least one second.");
+        Check(options.ResumeLimit >= TimeSpan.FromSeconds(1), "Waking:ResumeLimit must be at least one second, such as 00:00:15.");
         Check(options.MaxHeldPerUser >= 1, "Waking:MaxHeldPerUser must be at least 1.");
         Check(options.MaxHeld >= options.MaxHeldPerUser, "Waking:MaxHeld must not be smaller than Waking:MaxHeldPerUser.");
         Check(options.HealthPath.StartsWith('/'), "Waking:HealthPath must begin with a slash, such as /api/health.");

@@ -7,6 +7,9 @@ internal enum BootBehaviour
 {
     Healthy,
     NeverHealthy,
+
+    /// <summary>A resume never gives a good answer, a cold start does.</summary>
+    HealthyWhenCold,
     Crashes,
     RunsOutOfMemory,
 }
@@ -31,6 +34,7 @@ internal sealed class SimulatedMachine(MachineId id, string app, string name, st
     public DateTimeOffset? ReadyAt { get; set; }
     public DateTimeOffset? RestingSince { get; set; }
     public DateTimeOffset? GoneAt { get; set; }
+    public bool Resumes { get; set; }
     public int AcceptedStarts { get; set; }
     public int Boots { get; set; }
     public MachineLease? Lease { get; set; }

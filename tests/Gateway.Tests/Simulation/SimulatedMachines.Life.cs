@@ -100,6 +100,7 @@ internal sealed partial class SimulatedMachines
         }
 
         machine.AcceptedStarts++;
+        machine.Resumes = machine.State is PlatformState.Suspended;
         Boot(machine, now, machine.State is PlatformState.Suspended ? ResumeDelay : StartDelay);
         return default(Done);
     }
@@ -122,6 +123,7 @@ internal sealed partial class SimulatedMachines
         switch (_images.GetValueOrDefault(machine.Config.Image, machine.Boot))
         {
             case BootBehaviour.Healthy:
+            case BootBehaviour.HealthyWhenCold when !machine.Resumes:
                 machine.ReadyAt = at + ReadyDelay;
                 break;
             case BootBehaviour.Crashes:

@@ -117,7 +117,7 @@ internal sealed class NemesisFaults(WholeSystem system, Func<bool> isPeace)
 
     private void BadBoots(MachineId machine) => For(
         240,
-        () => system.Machines.NextBoots(machine, World.Pick([BootBehaviour.Crashes, BootBehaviour.NeverHealthy, BootBehaviour.RunsOutOfMemory])),
+        () => system.Machines.NextBoots(machine, World.Pick([BootBehaviour.Crashes, BootBehaviour.NeverHealthy, BootBehaviour.RunsOutOfMemory, BootBehaviour.HealthyWhenCold])),
         () =>
         {
             system.Machines.NextBoots(machine, BootBehaviour.Healthy);

@@ -219,7 +219,9 @@ internal sealed class Promises(WholeSystem system)
                 }
             }
 
-            if (ClocksRight && system.Redis.Map.Find(machine) is { State: not (MachineRecordState.Stopping or MachineRecordState.Updating) } record)
+            // Or it is ended because it never answered in this boot, by whoever wakes it.
+            if (ClocksRight && system.Redis.Map.Find(machine) is { State: not (MachineRecordState.Stopping or MachineRecordState.Updating) } record
+                && (record.State is not MachineRecordState.Waking || _answeredAt.Any(life => life.StartsWith($"{machine.Value}-{record.Boot}-", StringComparison.Ordinal))))
             {
                 Break(4, $"{machine} is put to sleep while its record says {record.State}");
             }

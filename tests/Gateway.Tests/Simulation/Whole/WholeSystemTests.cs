@@ -15,7 +15,7 @@ public sealed class WholeSystemTests(ITestOutputHelper output)
         "machine: Asleep > Waking", "machine: Waking > Awake", "machine: Awake > Draining", "machine: Draining > Stopping", "machine: Stopping > Asleep", "machine: Asleep > Stopping",
         "machine: Draining > Awake", "machine: Waking > Failed", "machine: Failed > Waking", "machine: Waking > Waking", "machine: Stopping > Waking",
         "session: none > Provisioning", "session: Provisioning > Assigned", "session: Provisioning > Failed", "machine put to sleep: stop", "machine put to sleep: suspend",
-        "machine: write refused", "session: write refused", "gateway: StopAbandoned", "gateway: StopObjected", "gateway: WakeTakenOver", "gateway: WakingAlone",
+        "machine: write refused", "session: write refused", "gateway: StopAbandoned", "gateway: StopObjected", "gateway: WakeTakenOver", "gateway: ResumeGivenUp", "gateway: WakingAlone",
         "gateway: MapRebuilt", "gateway: MachineUnreachable", "socket closed for idleness", "forward: never reached",
         "fault: gateway killed", "fault: gateway paused", "fault: gateway isolated", "fault: clock jumped", "fault: redis line cut", "fault: redis outage",
         "fault: redis lost writes", "fault: redis flushed", "fault: redis call lost", "fault: redis slow", "fault: message lost", "fault: message late", "fault: message twice",
