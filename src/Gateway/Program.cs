@@ -4,6 +4,7 @@ using Gateway.Identity.Assertions;
 using Gateway.Idling;
 using Gateway.Machines;
 using Gateway.Operations;
+using Gateway.Operations.Console;
 using Gateway.Provisioning;
 using Gateway.Proxying;
 using Gateway.Reconciling;
@@ -24,6 +25,7 @@ builder.Services.AddIdling();
 builder.Services.AddProxying();
 builder.Services.AddOperations();
 builder.Services.AddLifecycleOperations();
+builder.Services.AddConsole();
 builder.Services.AddWorkspaceRequests();
 builder.Services.AddReverseProxy().LoadFromConfig(builder.Configuration.GetSection("ReverseProxy"));
 
@@ -41,6 +43,7 @@ app.MapIdentity();
 app.MapAssertions();
 app.MapOperations();
 app.MapLifecycle();
+app.MapConsole();
 app.MapReverseProxy();
 app.MapWorkspaceRequests();
 

@@ -1,4 +1,5 @@
 using Gateway.Identity.Access;
+using Gateway.Identity.Operators;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Authorization.Policy;
@@ -24,15 +25,28 @@ internal sealed partial class IdentityAnswers(
             return next(context);
         }
 
-        var forOperators = policy.Requirements.Any(requirement => requirement is IsOperator.Requirement);
-        var kind = forOperators ? ClientKind.Program : context.Request.GetClientKind();
-        return authorizeResult.Forbidden
-            ? RefuseAsync(context, Forbidden(context, authorizeResult, forOperators), kind)
-            : ChallengeAsync(context, kind, byBearer: forOperators || credential.SchemeOf(context) != IdentitySchemes.Cookie);
+        var role = policy.Requirements.OfType<IsOperator.Requirement>().FirstOrDefault();
+        var kind = role is { ForPages: false } ? ClientKind.Program : context.Request.GetClientKind();
+        if (authorizeResult.Forbidden)
+        {
+            return RefuseAsync(context, Forbidden(context, authorizeResult, role is not null), kind);
+        }
+
+        return role is { ForPages: true } && RequestCredential.OperatorSchemeOf(context) == IdentitySchemes.Console && kind is ClientKind.Navigation
+            ? SendToConsoleSignInAsync(context)
+            : ChallengeAsync(context, kind, byBearer: role is not null || credential.SchemeOf(context) != IdentitySchemes.Cookie);
     }
 
     /// <summary>Sends the browser to sign in, to come back to this path of ours.</summary>
-    public async Task SendToSignInAsync(HttpContext context, string returnPath)
+    public Task SendToSignInAsync(HttpContext context, string returnPath) =>
+        SendToSignInAsync(context, new AuthenticationProperties { RedirectUri = ReturnPath.Local(returnPath) });
+
+    // What a form would have done is not done after a sign-in: the person looks again first.
+    private Task SendToConsoleSignInAsync(HttpContext context) => context.Features.Get<CredentialUnknown>() is null
+        ? SendToSignInAsync(context, ConsoleSignIn.NewProperties(HttpMethods.IsGet(context.Request.Method) ? context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget : ReturnPath.Start))
+        : RefuseAsync(context, IdentityRefusals.StoreUnavailable, ClientKind.Navigation);
+
+    private async Task SendToSignInAsync(HttpContext context, AuthenticationProperties properties)
     {
         // Without the store nobody could come back signed in: say so now, not after a password.
         if (!await store.IsReachableAsync())
@@ -51,7 +65,7 @@ internal sealed partial class IdentityAnswers(
         {
             IdentityCookies.ForgetPending(context);
             context.Response.Headers.CacheControl = "no-store";
-            await context.ChallengeAsync(IdentitySchemes.Provider, new AuthenticationProperties { RedirectUri = ReturnPath.Local(returnPath) });
+            await context.ChallengeAsync(IdentitySchemes.Provider, properties);
         }
         catch (Exception failure) when (failure is HttpRequestException or OperationCanceledException or OpenIdConnectProtocolException && !context.Response.HasStarted)
         {
@@ -102,12 +116,12 @@ internal sealed partial class IdentityAnswers(
             return IdentityRefusals.Denied;
         }
 
+        var failed = result.AuthorizationFailure?.FailedRequirements ?? [];
         if (forOperators)
         {
-            return IdentityRefusals.NotOperator;
+            return failed.Any(static requirement => requirement is IsOperator.Requirement) ? IdentityRefusals.NotOperator : IdentityRefusals.CookieAlone;
         }
 
-        var failed = result.AuthorizationFailure?.FailedRequirements ?? [];
         return failed.Any(requirement => requirement is SocketFromOurOrigin.Requirement) ? IdentityRefusals.ForeignOrigin : IdentityRefusals.NotAllowed;
     }
 

@@ -13,6 +13,8 @@ internal static class IdentityCookies
     public const string Correlation = "gateway.sign-in.";
     public const string Nonce = "gateway.nonce.";
     public const string Form = "gateway.form";
+    public const string Console = "gateway.console";
+    public const string ConsoleHost = "__Host-gateway.console";
 
     /// <summary>A cookie is ours when its name is <see cref="Plain"/> or begins with one of these.</summary>
     public static readonly string[] Prefixes = [Host, "gateway."];

@@ -1,3 +1,4 @@
+using Gateway.Identity.Operators;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Identity;
@@ -5,13 +6,14 @@ namespace Gateway.Identity;
 /// <summary>What is settled before anybody is authenticated: the scheme browsers see, and credentials sent where they must not be.</summary>
 internal sealed class IdentityGuard(RequestDelegate next, IOptions<IdentityOptions> options, IdentityMetrics metrics)
 {
-    private readonly string? _scheme = options.Value.PublicUrl is { Length: > 0 } url ? new Uri(url).Scheme : null;
+    private readonly string? _scheme = SchemeOf(options.Value.PublicUrl);
+    private readonly string? _consoleScheme = SchemeOf(options.Value.ConsoleUrl);
 
     public async Task InvokeAsync(HttpContext context)
     {
-        if (_scheme is not null)
+        if ((IOperatorsDoor.IsAt(context) ? _consoleScheme : _scheme) is { } scheme)
         {
-            context.Request.Scheme = _scheme;
+            context.Request.Scheme = scheme;
         }
 
         if (Fault(context.Request) is { } refusal)
@@ -31,6 +33,8 @@ internal sealed class IdentityGuard(RequestDelegate next, IOptions<IdentityOptio
             await RefusalResponse.WriteAsync(context, IdentityRefusals.StoreUnavailable);
         }
     }
+
+    private static string? SchemeOf(string origin) => origin.Length > 0 ? new Uri(origin).Scheme : null;
 
     private static Refusal? Fault(HttpRequest request)
     {

@@ -6,11 +6,17 @@ internal static class IdentityPolicies
     /// <summary>A user who may have a workspace, by cookie or bearer; sockets by cookie from our own origin only.</summary>
     public const string Workspace = "gateway.workspace";
 
-    /// <summary>The operator role, by bearer only. Answers are always JSON.</summary>
+    /// <summary>The operator role, by bearer or API key only. Answers are always JSON.</summary>
     public const string Operator = "gateway.operator";
 
     /// <summary>The operator or the viewer role: reads on the operations listener, no actions.</summary>
     public const string Viewer = "gateway.viewer";
+
+    /// <summary>As <see cref="Viewer"/>, for pages: a person's browser is sent to sign in.</summary>
+    public const string ConsolePage = "gateway.console-page";
+
+    /// <summary>The operator role, by the console's cookie: what its forms do.</summary>
+    public const string ConsoleAction = "gateway.console-action";
 }
 
 internal static class IdentitySchemes
@@ -21,6 +27,11 @@ internal static class IdentitySchemes
     public const string Bearer = "gateway.bearer";
     public const string Token = "gateway.token";
     public const string Provider = "gateway.provider";
+
+    /// <summary>Chooses among the credentials of the operations listener.</summary>
+    public const string Operators = "gateway.operators";
+    public const string Console = "gateway.console";
+    public const string ApiKey = "gateway.api-key";
 }
 
 /// <summary>The paths that are Identity's own.</summary>

@@ -1,3 +1,5 @@
+using Gateway.Identity.Operators;
+
 namespace Gateway.Identity;
 
 /// <summary>Who is believed, and who may have a workspace.</summary>
@@ -43,6 +45,15 @@ internal sealed class IdentityOptions
 
     /// <summary>The role that may read on the operations listener and change nothing. Defaults to <c>viewer</c>.</summary>
     public string ViewerRole { get; set; } = "viewer";
+
+    /// <summary>
+    /// The origin at which browsers see the operations listener, as <c>https://operations.example.com</c>, when a proxy ends TLS before it. Defaults to
+    /// empty: scheme and host of each request.
+    /// </summary>
+    public string ConsoleUrl { get; set; } = "";
+
+    /// <summary>Keys for operators' scripts. Defaults to none.</summary>
+    public IList<ApiKeyOptions> ApiKeys { get; set; } = [];
 
     /// <summary>Scopes asked for at sign-in, separated by spaces. Defaults to <c>openid profile email</c>.</summary>
     public string Scopes { get; set; } = "openid profile email";

@@ -1,3 +1,4 @@
+using Gateway.Identity.Operators;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Identity;
@@ -9,7 +10,9 @@ internal sealed class IdentityOptionsValidation : IValidateOptions<IdentityOptio
     {
         var faults = new List<string>();
         CheckProvider(options, faults);
-        CheckPublicUrl(options, faults);
+        CheckOrigin(options.PublicUrl, "PublicUrl", faults);
+        CheckOrigin(options.ConsoleUrl, "ConsoleUrl", faults);
+        CheckApiKeys(options.ApiKeys, faults);
         CheckClaims(options, faults);
         CheckAllow(options.Allow, faults);
         CheckTimes(options, faults);
@@ -35,16 +38,38 @@ internal sealed class IdentityOptionsValidation : IValidateOptions<IdentityOptio
         }
     }
 
-    private static void CheckPublicUrl(IdentityOptions options, List<string> faults)
+    private static void CheckOrigin(string origin, string key, List<string> faults)
     {
-        if (options.PublicUrl.Length == 0)
+        if (origin.Length == 0)
         {
             return;
         }
 
-        if (!Uri.TryCreate(options.PublicUrl, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || url.PathAndQuery != "/" || url.UserInfo.Length > 0)
+        if (!Uri.TryCreate(origin, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || url.PathAndQuery != "/" || url.UserInfo.Length > 0)
         {
-            faults.Add("Identity:PublicUrl must be an origin without a path, as https://gateway.example.com, or empty");
+            faults.Add($"Identity:{key} must be an origin without a path, as https://gateway.example.com, or empty");
+        }
+    }
+
+    private static void CheckApiKeys(IList<ApiKeyOptions> keys, List<string> faults)
+    {
+        for (var i = 0; i < keys.Count; i++)
+        {
+            var key = keys[i];
+            if (string.IsNullOrWhiteSpace(key.Name) || keys.Take(i).Any(other => other.Name == key.Name))
+            {
+                faults.Add($"Identity:ApiKeys:{i}:Name must be set, and no other key's");
+            }
+
+            if (key.Role is not ("operator" or "viewer"))
+            {
+                faults.Add($"Identity:ApiKeys:{i}:Role must be operator or viewer");
+            }
+
+            if (key.Sha256.Length != 64 || !key.Sha256.All(char.IsAsciiHexDigit))
+            {
+                faults.Add($"Identity:ApiKeys:{i}:Sha256 must be the SHA-256 of the key in 64 hexadecimal digits");
+            }
         }
     }
 

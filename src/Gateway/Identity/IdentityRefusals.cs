@@ -24,6 +24,8 @@ internal static class IdentityRefusals
 
     public static readonly Refusal NotOperator = new(403, "not-operator", "Operators only", "The token is valid but does not carry the role that this needs.");
 
+    public static readonly Refusal CookieAlone = new(403, "cookie-alone", "Not by the console's cookie", "A cookie comes along with whatever page asks. Use the console's own pages, or send a bearer token or an API key.");
+
     public static readonly Refusal ForeignOrigin = new(403, "foreign-origin", "Socket from another site", "A WebSocket that relies on a sign-in must come from this gateway's own pages.");
 
     public static readonly Refusal StoreUnavailable = new(503, "sign-in-unknown", "Sign-in cannot be checked right now", "The gateway cannot look up sign-ins at the moment. You are not signed out; try again shortly.")

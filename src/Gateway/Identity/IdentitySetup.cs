@@ -1,5 +1,6 @@
 using Gateway.Identity.Access;
 using Gateway.Identity.Devices;
+using Gateway.Identity.Operators;
 using Gateway.Identity.Pages;
 using Gateway.Identity.Tokens;
 using Microsoft.AspNetCore.Authentication;
@@ -44,6 +45,8 @@ internal static class IdentitySetup
         services.AddSingleton<Audit>();
         services.AddSingleton<SignInHandles>();
         services.AddSingleton<FreshSignIn>();
+        services.AddSingleton<ConsoleSignIn>();
+        services.AddSingleton<ApiKeys>();
         services.AddSingleton<PageForms>();
         services.AddAntiforgery(static options =>
         {
@@ -112,8 +115,12 @@ internal static class IdentitySetup
             .AddCookie(IdentitySchemes.Cookie)
             .AddJwtBearer(IdentitySchemes.Bearer, _ => { })
             .AddScheme<AuthenticationSchemeOptions, TokenHandler>(IdentitySchemes.Token, _ => { })
-            .AddOpenIdConnect(IdentitySchemes.Provider, _ => { });
+            .AddOpenIdConnect(IdentitySchemes.Provider, _ => { })
+            .AddPolicyScheme(IdentitySchemes.Operators, null, static options => options.ForwardDefaultSelector = static context => RequestCredential.OperatorSchemeOf(context))
+            .AddCookie(IdentitySchemes.Console)
+            .AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(IdentitySchemes.ApiKey, _ => { });
         services.AddSingleton<IConfigureOptions<CookieAuthenticationOptions>, CookieSetup>();
+        services.AddSingleton<IConfigureOptions<CookieAuthenticationOptions>, ConsoleCookieSetup>();
         services.AddSingleton<IConfigureOptions<JwtBearerOptions>, BearerSetup>();
         services.AddSingleton<IConfigureOptions<OpenIdConnectOptions>, ProviderSetup>();
     }
@@ -123,17 +130,27 @@ internal static class IdentitySetup
         services.AddSingleton<IAuthorizationHandler, MayHaveWorkspace>();
         services.AddSingleton<IAuthorizationHandler, SocketFromOurOrigin>();
         services.AddSingleton<IAuthorizationHandler, IsOperator>();
+        services.AddSingleton<IAuthorizationHandler, ActsByCredential>();
+        services.AddSingleton<IAuthorizationHandler, ReadByOwnPage>();
         services.AddAuthorizationBuilder()
             .AddPolicy(IdentityPolicies.Workspace, policy => policy
                 .RequireAuthenticatedUser()
                 .AddRequirements(new MayHaveWorkspace.Requirement(), new SocketFromOurOrigin.Requirement()))
             .AddPolicy(IdentityPolicies.Operator, policy => policy
-                .AddAuthenticationSchemes(IdentitySchemes.Bearer)
+                .AddAuthenticationSchemes(IdentitySchemes.Operators)
                 .RequireAuthenticatedUser()
-                .AddRequirements(new IsOperator.Requirement()))
+                .AddRequirements(new IsOperator.Requirement(), new ActsByCredential.Requirement()))
             .AddPolicy(IdentityPolicies.Viewer, policy => policy
-                .AddAuthenticationSchemes(IdentitySchemes.Bearer)
+                .AddAuthenticationSchemes(IdentitySchemes.Operators)
                 .RequireAuthenticatedUser()
-                .AddRequirements(new IsOperator.Requirement { OrViewer = true }));
+                .AddRequirements(new IsOperator.Requirement { OrViewer = true }, new ReadByOwnPage.Requirement()))
+            .AddPolicy(IdentityPolicies.ConsolePage, policy => policy
+                .AddAuthenticationSchemes(IdentitySchemes.Operators)
+                .RequireAuthenticatedUser()
+                .AddRequirements(new IsOperator.Requirement { OrViewer = true, ForPages = true }, new ReadByOwnPage.Requirement()))
+            .AddPolicy(IdentityPolicies.ConsoleAction, policy => policy
+                .AddAuthenticationSchemes(IdentitySchemes.Console)
+                .RequireAuthenticatedUser()
+                .AddRequirements(new IsOperator.Requirement { ForPages = true }));
     }
 }

@@ -1,4 +1,5 @@
 using Gateway.Identity.Access;
+using Gateway.Identity.Operators;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.OpenIdConnect;
 using Microsoft.Extensions.Options;
@@ -18,6 +19,7 @@ internal sealed class ProviderSetup(
     FreshSignIn fresh,
     SignInHandles handles,
     SignIns signIns,
+    ConsoleSignIn console,
     Audit audit) : IConfigureNamedOptions<OpenIdConnectOptions>
 {
     // Long enough for a second factor and a lost phone.
@@ -152,6 +154,22 @@ internal sealed class ProviderSetup(
         {
             context.HandleResponse();
             await AnswerAsync(context.HttpContext, IdentityRefusals.StoreUnavailable);
+            return;
+        }
+
+        // What was begun at one door ends there: a browser sends its cookies to every port of a host.
+        if (ConsoleSignIn.Asks(context.Properties) != IOperatorsDoor.IsAt(context.HttpContext))
+        {
+            context.HandleResponse();
+            await AnswerAsync(context.HttpContext, IdentityRefusals.SignInExpired);
+            return;
+        }
+
+        if (ConsoleSignIn.Asks(context.Properties))
+        {
+            context.HandleResponse();
+            var refused = await console.FinishAsync(context);
+            await (refused is null ? Task.CompletedTask : AnswerAsync(context.HttpContext, refused));
             return;
         }
 

@@ -1,3 +1,4 @@
+using Gateway.Identity.Operators;
 using Gateway.Identity.Tokens;
 using Microsoft.IdentityModel.JsonWebTokens;
 
@@ -26,6 +27,12 @@ internal sealed class RequestCredential(Provider provider)
 
         return !IdentityCookies.HasSignIn(context.Request) || ClaimsToBeOurs(token) ? IdentitySchemes.Bearer : IdentitySchemes.Cookie;
     }
+
+    /// <summary>On the operations listener: what the sender put there decides, and without it the console's cookie.</summary>
+    public static string OperatorSchemeOf(HttpContext context) =>
+        context.Request.Headers.Authorization.Count == 0 ? IdentitySchemes.Console
+        : ReadBearer(context.Request) is { } text && ApiKeys.LooksOurs(text) ? IdentitySchemes.ApiKey
+        : IdentitySchemes.Bearer;
 
     public static string? ReadBearer(HttpRequest request)
     {

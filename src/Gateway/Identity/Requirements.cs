@@ -37,7 +37,7 @@ internal sealed class SocketFromOurOrigin(SameOrigin sameOrigin) : Authorization
     internal sealed class Requirement : IAuthorizationRequirement;
 }
 
-/// <summary>Marks a policy whose answers are for programs, whoever asks.</summary>
+/// <summary>Marks a policy whose answers are for programs, whoever asks, unless it guards pages.</summary>
 internal sealed class IsOperator(IOptions<IdentityOptions> options, UserAccess access) : AuthorizationHandler<IsOperator.Requirement>
 {
     protected override Task HandleRequirementAsync(AuthorizationHandlerContext context, Requirement requirement)
@@ -55,5 +55,8 @@ internal sealed class IsOperator(IOptions<IdentityOptions> options, UserAccess a
     {
         /// <summary>A viewer will do: nothing is changed.</summary>
         public bool OrViewer { get; init; }
+
+        /// <summary>What it guards is a page, and a person is answered with one.</summary>
+        public bool ForPages { get; init; }
     }
 }

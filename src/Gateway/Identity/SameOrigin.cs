@@ -1,3 +1,4 @@
+using Gateway.Identity.Operators;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Identity;
@@ -5,9 +6,10 @@ namespace Gateway.Identity;
 /// <summary>Whether a request was made by a page of this gateway.</summary>
 internal sealed class SameOrigin(IOptions<IdentityOptions> options)
 {
-    private readonly string? _publicOrigin = options.Value.PublicUrl is { Length: > 0 } url ? new Uri(url).GetLeftPart(UriPartial.Authority) : null;
+    private readonly string? _publicOrigin = Read(options.Value.PublicUrl);
+    private readonly string? _consoleOrigin = Read(options.Value.ConsoleUrl);
 
-    public string OriginOf(HttpRequest request) => _publicOrigin ?? $"{request.Scheme}://{request.Host.Value}";
+    public string OriginOf(HttpRequest request) => (IOperatorsDoor.IsAt(request.HttpContext) ? _consoleOrigin : _publicOrigin) ?? $"{request.Scheme}://{request.Host.Value}";
 
     /// <summary>The <c>Origin</c> is there, once, and is ours. Browsers always send it with a WebSocket.</summary>
     public bool HasOurOrigin(HttpRequest request) =>
@@ -25,4 +27,6 @@ internal sealed class SameOrigin(IOptions<IdentityOptions> options)
         // Without fetch metadata a GET could be anybody's link or image; a POST names its origin.
         return !HttpMethods.IsGet(request.Method) && (request.Headers.Origin.Count == 0 || HasOurOrigin(request));
     }
+
+    private static string? Read(string origin) => origin.Length > 0 ? new Uri(origin).GetLeftPart(UriPartial.Authority) : null;
 }

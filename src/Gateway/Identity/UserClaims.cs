@@ -53,6 +53,9 @@ internal static class UserClaims
         return new ClaimsPrincipal(new ClaimsIdentity(claims, scheme, Name, Role));
     }
 
+    /// <summary>The same user as known by another scheme.</summary>
+    public static ClaimsPrincipal As(ClaimsPrincipal user, string scheme) => new(new ClaimsIdentity(user.Claims, scheme, Name, Role));
+
     public static Claim IssuedAt(DateTimeOffset at) => new(Issued, at.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture));
 
     public static bool TryGetUserId(this ClaimsPrincipal principal, out UserId user)

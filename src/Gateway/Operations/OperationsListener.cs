@@ -1,3 +1,4 @@
+using Gateway.Identity.Operators;
 using Gateway.Proxying;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
@@ -46,11 +47,12 @@ internal sealed class OperationsListener(IOptions<OperationsOptions> options) : 
         listen.Use(next => connection =>
         {
             connection.Features.Set(Mark.Instance);
+            connection.Features.Set<IOperatorsDoor>(Mark.Instance);
             return next(connection);
         });
     }
 
-    private sealed class Mark
+    private sealed class Mark : IOperatorsDoor
     {
         public static readonly Mark Instance = new();
     }
