@@ -16,6 +16,8 @@ internal static partial class RouteEndpoints
         RetryAfter = TimeSpan.FromSeconds(5),
     };
 
+    internal static Refusal NoMachineYet(string state) => new(409, "no-machine-yet", "No machine to wake", "The session has no machine assigned yet.") { GatewayState = state };
+
     public static Task ListAsync(HttpContext context, RouteListing listing, KnownRoutes known, IOptions<OperationsOptions> options) => AnswerAsync(context, async () =>
     {
         var (query, fault) = RouteQuery.Parse(context.Request.Query, options.Value);
@@ -71,7 +73,7 @@ internal static partial class RouteEndpoints
 
         if (found.Session is not { State: SessionState.Assigned, Machine: not null })
         {
-            await RefuseAsync(context, new Refusal(409, "no-machine-yet", "No machine to wake", "The session has no machine assigned yet.") { GatewayState = found.Route.State });
+            await RefuseAsync(context, NoMachineYet(found.Route.State));
             return;
         }
 

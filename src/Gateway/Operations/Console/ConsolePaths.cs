@@ -5,7 +5,6 @@ internal static class ConsolePaths
 {
     public const string Start = "/";
     public const string User = "/users/{id}";
-    public const string Action = "/users/{id}/{action}";
     public const string Drift = "/drift";
     public const string SignOut = "/sign-out";
     public const string SignedOut = "/signed-out";

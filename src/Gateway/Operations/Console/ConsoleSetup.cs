@@ -13,16 +13,31 @@ internal static class ConsoleSetup
     {
         services.AddSingleton<ConsoleForms>();
         services.AddSingleton<ConsoleLayout>();
+        services.AddSingleton<WakeFigures>();
+        services.AddSingleton<RoutesPage>();
+        services.AddSingleton<UserPage>();
+        services.AddSingleton<ActionPage>();
+        services.AddSingleton<DriftPage>();
         return services;
     }
 
     public static void MapConsole(this IEndpointRouteBuilder endpoints)
     {
         var pages = endpoints.MapConsolePages();
-        pages.MapGet(ConsolePaths.Start, static (HttpContext context, ConsoleLayout layout) => layout.WriteAsync(context, new ConsoleView("Routes", ConsolePaths.Start, Html.Of($"<h1>Routes</h1>"))));
+        pages.MapGet(ConsolePaths.Start, static (HttpContext context, RoutesPage page) => page.WriteAsync(context));
+        pages.MapGet(ConsolePaths.User, static (HttpContext context, string id, UserPage page) => page.WriteAsync(context, id));
+        pages.MapGet(ConsolePaths.Drift, static (HttpContext context, DriftPage page) => page.WriteAsync(context));
         foreach (var asset in new[] { ConsoleAssets.Style, ConsoleAssets.Script, ConsoleAssets.Icon })
         {
             pages.MapGet(asset.Path, asset.WriteAsync);
+        }
+
+        // An address for each, so that the audit names it.
+        var acting = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.ConsoleAction);
+        foreach (var action in ConsoleActions.All)
+        {
+            acting.MapGet($"{ConsolePaths.User}/{action.Name}", (HttpContext context, string id, ActionPage page) => page.AskAsync(context, id, action));
+            acting.MapPost($"{ConsolePaths.User}/{action.Name}", (HttpContext context, string id, ActionPage page) => page.ActAsync(context, id, action)).AddEndpointFilter<OperatorAudit>().WithMetadata(SmallBody);
         }
 
         // Whoever is signed in may sign out, whatever role is left to them.

@@ -1,5 +1,12 @@
 // Keeps the page true. Without it every page still works; it is only as old as its last load.
 (() => {
+  // A slash finds a user, as in other tables that people live in.
+  document.addEventListener('keydown', key => {
+    if (key.key !== '/' || key.ctrlKey || key.metaKey || key.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(key.target.tagName)) return;
+    const search = document.querySelector('input[type=search]');
+    if (search) { key.preventDefault(); search.focus(); search.select(); }
+  });
+
   const watches = document.body.dataset.watches;
   if (!watches) return;
   const sign = document.getElementById('live');
