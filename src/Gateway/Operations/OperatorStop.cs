@@ -14,7 +14,7 @@ internal enum OperatorWish
 
 /// <summary>Stops, suspends or restarts a machine because an operator says so: nobody's consent is asked for, and every replica closes its sockets with a reason.</summary>
 internal sealed partial class OperatorStop(
-    ISessionMap map, IMachines machines, WorkspaceNames names, MachineStop stop, RouteSources sources, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<OperatorStop> logger)
+    ISessionMap map, IMachines machines, WorkspaceNames names, MachineStop stop, RouteSources sources, Trail trail, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<OperatorStop> logger)
 {
     /// <summary>A client has two seconds for the echo of its Close.</summary>
     private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(3);
@@ -52,6 +52,7 @@ internal sealed partial class OperatorStop(
         var rests = read.Value.State is PlatformState.Stopped || (read.Value.State is PlatformState.Suspended && wish is OperatorWish.Suspend);
         if (!rests || record.State is not MachineRecordState.Asleep)
         {
+            trail.Add(machine, "operator", NameOf(wish), "an operator asked for it");
             _ = StopAsync(record, session, wish);
         }
         else if (wish is OperatorWish.Restart)
@@ -61,6 +62,13 @@ internal sealed partial class OperatorStop(
 
         return null;
     }
+
+    private static string NameOf(OperatorWish wish) => wish switch
+    {
+        OperatorWish.Stop => "stopped",
+        OperatorWish.Suspend => "suspended",
+        _ => "restarted",
+    };
 
     private async Task StopAsync(MachineRecord record, Session session, OperatorWish wish)
     {

@@ -103,7 +103,7 @@ internal sealed class RouteDossier(IRouteHistory history, IRouteIndex index, IOp
     private static string Summary(FoundRoute route, List<OpenVisits> blocking, PlannedAction? next, IReadOnlyList<RouteCause> causes)
     {
         var wake = causes.FirstOrDefault(static cause => cause.Kind == "wake" && cause.Timing is not null);
-        var slept = causes.FirstOrDefault(static cause => cause.What == "put_to_sleep");
+        var slept = causes.FirstOrDefault(static cause => cause is { What: "put_to_sleep" } or { Kind: "operator", What: "stopped" or "suspended" });
         return route.Machine?.State switch
         {
             MachineRecordState.Awake when blocking.Count > 0 => $"Awake: {blocking.Sum(static visits => visits.Requests)} requests and {blocking.Sum(static visits => visits.Sockets)} sockets are open.",

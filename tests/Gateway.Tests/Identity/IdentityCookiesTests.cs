@@ -10,6 +10,8 @@ public sealed class IdentityCookiesTests
     [InlineData("__Host-gateway", true)]
     [InlineData("gateway.sign-in.abc", true)]
     [InlineData("gateway.nonce.abc", true)]
+    [InlineData("gateway.console", true)]
+    [InlineData("__Host-gateway.console", true)]
     [InlineData("gateways", false)]
     [InlineData("my-gateway", false)]
     [InlineData("Gateway", false)]

@@ -1,4 +1,5 @@
 using Gateway.Identity;
+using Gateway.Identity.Operators;
 using Xunit;
 
 namespace Gateway.Tests.Identity;
@@ -48,6 +49,25 @@ public sealed class IdentityOptionsTests
         options.PublicUrl = url;
 
         Assert.Single(Faults(options), fault => fault.StartsWith("Identity:PublicUrl ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void ConsoleUrlThatIsNoOrigin_IsAFault()
+    {
+        var options = Complete();
+        options.ConsoleUrl = "https://operations.example/path";
+
+        Assert.Single(Faults(options), fault => fault.StartsWith("Identity:ConsoleUrl ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void ApiKeyWithoutNameRoleOrHash_IsAFaultForEach()
+    {
+        var options = Complete();
+        options.ApiKeys.Add(new ApiKeyOptions { Name = "nightly", Role = "viewer", Sha256 = new string('a', 64) });
+        options.ApiKeys.Add(new ApiKeyOptions { Name = "nightly", Role = "root", Sha256 = "the key itself" });
+
+        Assert.Equal(["Identity:ApiKeys:1:Name", "Identity:ApiKeys:1:Role", "Identity:ApiKeys:1:Sha256"], Faults(options).Select(static fault => fault.Split(' ')[0]));
     }
 
     [Fact]

@@ -1,0 +1,81 @@
+using System.Globalization;
+using Gateway.FunctionalTests.Identity;
+using Gateway.FunctionalTests.Sessions;
+using Gateway.FunctionalTests.Waking;
+using Gateway.FunctionalTests.Workspaces;
+using Gateway.Sessions;
+using MachinesSimulator;
+using Xunit;
+
+namespace Gateway.FunctionalTests.Operations;
+
+/// <summary>A gateway whose map knows 5,000 users; one of them has a machine that is real as far as the simulator goes.</summary>
+public sealed class ConsoleFixture : IAsyncLifetime
+{
+    public const int Users = 5000;
+    public const string Watched = "user3217";
+    public const string OperatorKey = "mjdops_fake-key-of-an-operator-0123456789abcdef";
+    public const string ViewerKey = "mjdops_fake-key-of-a-viewer-0123456789abcdef";
+
+    internal GatewayEnvironment Cloud { get; private set; } = null!;
+
+    internal RunningGateway Gateway { get; private set; } = null!;
+
+    internal MapReplica Map { get; private set; } = null!;
+
+    internal SimulatedMachine Machine { get; private set; } = null!;
+
+    public async Task InitializeAsync()
+    {
+        Cloud = await GatewayEnvironment.StartAsync();
+        Map = await MapReplica.StartAsync(Cloud.Redis.Url, "{gateway}");
+        foreach (var some in Enumerable.Range(0, Users).Chunk(250))
+        {
+            await Task.WhenAll(some.Select(AssignAsync));
+        }
+
+        Gateway = await Cloud.StartGatewayAsync(
+            ("Identity:ApiKeys:0:Name", "nightly"), ("Identity:ApiKeys:0:Role", "operator"), ("Identity:ApiKeys:0:Sha256", HashOf(OperatorKey)),
+            ("Identity:ApiKeys:1:Name", "screen"), ("Identity:ApiKeys:1:Role", "viewer"), ("Identity:ApiKeys:1:Sha256", HashOf(ViewerKey)));
+        Machine = await SleepingWorkspace.GiveMachineAsync(Cloud, Gateway.OperationsUrl, Watched);
+    }
+
+    /// <summary>Who signs in next at the provider.</summary>
+    internal void NextIs(string user, string? role)
+    {
+        Cloud.Authority.Person["sub"] = user;
+        Cloud.Authority.Person.Remove("role");
+        if (role is not null)
+        {
+            Cloud.Authority.Person["role"] = role;
+        }
+    }
+
+    /// <summary>A browser that is signed in to the console.</summary>
+    internal async Task<Browser> SignInAsync(string user, string role)
+    {
+        NextIs(user, role);
+        var browser = new Browser(Gateway.OperationsUrl);
+        var (page, _) = await browser.FollowAsync("/");
+        Assert.True(page.IsSuccessStatusCode, $"Signing in to the console came to {page.StatusCode}.");
+        page.Dispose();
+        return browser;
+    }
+
+    public async Task DisposeAsync()
+    {
+        await Map.DisposeAsync();
+        await Cloud.DisposeAsync();
+    }
+
+    private async Task AssignAsync(int i)
+    {
+        var machine = new MachineId(string.Create(CultureInfo.InvariantCulture, $"m{i + 100:x13}"));
+        var state = i % 40 == 0 ? MachineRecordState.Awake : MachineRecordState.Asleep;
+        var region = (i % 7) switch { 0 or 1 => "ams", 2 => "nrt", _ => "sjc" };
+        await Map.Map.WriteAsync(new MachineRecord { Machine = machine, App = GatewayEnvironment.App, State = state, Region = region, Boot = 1, Address = "::1" }, CancellationToken.None);
+        await Map.Map.WriteAsync(new Session { User = new UserId(string.Create(CultureInfo.InvariantCulture, $"user{i:0000}")), State = SessionState.Assigned, App = GatewayEnvironment.App, Machine = machine }, CancellationToken.None);
+    }
+
+    private static string HashOf(string key) => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(key)));
+}

@@ -1,0 +1,156 @@
+using System.Globalization;
+using System.Text.Json;
+using Gateway.FunctionalTests.Cloud;
+using Microsoft.Playwright;
+using Xunit;
+
+namespace Gateway.FunctionalTests.Operations;
+
+/// <summary>What an operator does with the console, in a real browser.</summary>
+public sealed class ConsoleTests(ConsoleFixture console) : IClassFixture<ConsoleFixture>
+{
+    // Several browsers, clouds and machines on a busy computer.
+    private const float Patience = 30_000;
+
+    [Fact]
+    public async Task Operator_FindsOneOf5000_SeesTheirMachineWake_StopsItAndReadsWhy()
+    {
+        await using var browser = await RunningBrowser.StartAsync();
+        var page = await OpenAsync(browser, "/");
+        await Assertions.Expect(page.Locator(".states")).ToContainTextAsync("5,000 all");
+
+        // By the keyboard alone.
+        await page.Keyboard.PressAsync("/");
+        await page.Keyboard.TypeAsync(ConsoleFixture.Watched);
+        await page.Keyboard.PressAsync("Enter");
+        await Assertions.Expect(page.Locator("table.routes tbody tr")).ToHaveCountAsync(1);
+        await Assertions.Expect(page.Locator("#live")).ToHaveTextAsync("Live", Patient);
+        await page.EvaluateAsync("() => { window.sameDocument = true; }");
+
+        using var user = console.Gateway.ClientOf(ConsoleFixture.Watched);
+        using var woken = await user.GetAsync("/");
+        Assert.True(woken.IsSuccessStatusCode);
+        await Assertions.Expect(page.Locator("#state-" + ConsoleFixture.Watched)).ToHaveTextAsync("awake", Patient);
+        Assert.True(await page.EvaluateAsync<bool>("() => window.sameDocument === true"));
+
+        await page.ClickAsync("#route-" + ConsoleFixture.Watched);
+        await Assertions.Expect(page.Locator("#now")).ToContainTextAsync("Awake", new() { Timeout = Patience });
+        await Assertions.Expect(page.Locator("#causes")).ToContainTextAsync("wake request", new() { Timeout = Patience });
+        await ShootAsync(page, "console-user.png");
+        await page.ClickAsync("#do-stop");
+        await Assertions.Expect(page.Locator("h1")).ToHaveTextAsync($"Stop the machine of {ConsoleFixture.Watched}?");
+        await AssertAccessibleAsync(page);
+        await page.ClickAsync("button.danger");
+        await Assertions.Expect(page.Locator("[role=status].good")).ToHaveTextAsync("The machine is being stopped.");
+        await Assertions.Expect(page.Locator("#state-" + ConsoleFixture.Watched)).ToHaveTextAsync("asleep", Patient);
+        await Assertions.Expect(page.Locator("#causes")).ToContainTextAsync("an operator asked for it", new() { Timeout = Patience });
+        Assert.Equal("stopped", console.Machine.State);
+    }
+
+    [Theory]
+    [InlineData("/", ColorScheme.Light)]
+    [InlineData("/", ColorScheme.Dark)]
+    [InlineData("/?state=awake", ColorScheme.Light)]
+    [InlineData("/users/user0040", ColorScheme.Light)]
+    [InlineData("/users/user0040", ColorScheme.Dark)]
+    [InlineData("/drift", ColorScheme.Light)]
+    public async Task Page_HasNoSeriousFaultForThoseWhoCannotSeeOrPoint(string path, ColorScheme scheme)
+    {
+        await using var browser = await RunningBrowser.StartAsync();
+        await AssertAccessibleAsync(await OpenAsync(browser, path, scheme));
+    }
+
+    [Theory]
+    [InlineData("/")]
+    [InlineData("/users/user0040")]
+    [InlineData("/users/user0040/pin")]
+    public async Task Page_FitsAPhone(string path)
+    {
+        await using var browser = await RunningBrowser.StartAsync();
+        var page = await OpenAsync(browser, path, width: 390);
+
+        Assert.Equal(0, await page.EvaluateAsync<int>("() => document.documentElement.scrollWidth - innerWidth"));
+        await AssertAccessibleAsync(page);
+    }
+
+    [Fact]
+    public async Task PageWithoutScript_ShowsAllAndActs()
+    {
+        await using var browser = await RunningBrowser.StartAsync();
+        var page = await OpenAsync(browser, "/users/user0041", script: false);
+
+        await page.ClickAsync("#do-drain");
+        await page.ClickAsync("button.danger");
+        await Assertions.Expect(page.Locator("#now .tag")).ToHaveTextAsync("closed");
+        await page.ClickAsync("#do-undrain");
+        await page.ClickAsync("button.main");
+        await Assertions.Expect(page.Locator("#now .tag")).ToHaveCountAsync(0);
+    }
+
+    [Fact]
+    public async Task Pages_FollowEachOther_AndAskForNothingElsewhere()
+    {
+        await using var browser = await RunningBrowser.StartAsync();
+        var elsewhere = new List<string>();
+        var complaints = new List<string>();
+        var page = await OpenAsync(browser, "/", before: page =>
+        {
+            page.Request += (_, request) => elsewhere.AddRange(request.Url.StartsWith("http://127.0.0.1:", StringComparison.Ordinal) ? [] : [request.Url]);
+            page.Console += (_, message) => complaints.AddRange(message.Type == "error" ? [message.Text] : []);
+        });
+
+        await page.ClickAsync("#next");
+        await Assertions.Expect(page.Locator("table.routes tbody tr").First).ToContainTextAsync("user0050");
+        await page.ClickAsync("#first");
+        await Assertions.Expect(page.Locator("table.routes tbody tr").First).ToContainTextAsync("user0000");
+
+        Assert.Empty(elsewhere);
+        Assert.Empty(complaints);
+    }
+
+    [Fact]
+    public async Task Screenshots_AreTaken_WhenAskedFor()
+    {
+        if (Folder is null)
+        {
+            return;
+        }
+
+        await using var browser = await RunningBrowser.StartAsync();
+        await ShootAsync(await OpenAsync(browser, "/"), "console.png");
+        await ShootAsync(await OpenAsync(browser, "/", ColorScheme.Dark), "console-dark.png");
+        await ShootAsync(await OpenAsync(browser, "/", width: 390), "console-phone.png");
+    }
+
+    private static readonly string? Folder = Environment.GetEnvironmentVariable("SCREENSHOTS") is { Length: > 0 } folder ? folder : null;
+
+    private static LocatorAssertionsToHaveTextOptions Patient => new() { Timeout = Patience };
+
+    private async Task<IPage> OpenAsync(RunningBrowser browser, string path, ColorScheme scheme = ColorScheme.Light, int width = 1280, bool script = true, Action<IPage>? before = null)
+    {
+        console.NextIs("ops", "operator");
+        var context = await browser.Browser.NewContextAsync(new BrowserNewContextOptions
+        {
+            ColorScheme = scheme,
+            JavaScriptEnabled = script,
+            ReducedMotion = ReducedMotion.Reduce,
+            ViewportSize = new ViewportSize { Width = width, Height = 860 },
+        });
+        context.SetDefaultTimeout(Patience);
+        var page = await context.NewPageAsync();
+        before?.Invoke(page);
+        await page.GotoAsync(new Uri(console.Gateway.OperationsUrl, path).ToString());
+        return page;
+    }
+
+    private static Task ShootAsync(IPage page, string name) =>
+        Folder is null ? Task.CompletedTask : page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(Folder, name) });
+
+    private static async Task AssertAccessibleAsync(IPage page)
+    {
+        await page.EvaluateAsync(await File.ReadAllTextAsync(Path.Combine(AppContext.BaseDirectory, "Operations", "axe", "axe.min.js")));
+        var found = await page.EvaluateAsync<JsonElement>("() => axe.run().then(result => result.violations.filter(one => one.impact === 'serious' || one.impact === 'critical'))");
+        var faults = found.EnumerateArray().Select(static fault => string.Create(CultureInfo.InvariantCulture, $"{fault.GetProperty("id")}: {fault.GetProperty("help")}: {fault.GetProperty("nodes")[0].GetProperty("html")}"));
+        Assert.Empty(faults);
+    }
+}
