@@ -36,8 +36,8 @@ internal sealed partial class IdleStop(
     ILogger<IdleStop> logger)
 {
     // Consents come within milliseconds, and each moment of waiting for them is one in which a visit has to win the machine back.
-    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(10);
-    private static readonly TimeSpan LongestLook = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(20);
+    private static readonly TimeSpan LongestLook = TimeSpan.FromMilliseconds(250);
 
     public async Task<IdleStopOutcome> RunAsync(MachineId machine, CancellationToken cancellationToken)
     {
@@ -79,9 +79,7 @@ internal sealed partial class IdleStop(
         var draining = drain.Current!;
         if (!await EveryoneConsentsAsync(draining, cancellationToken)
             // A consent lapses, and this process may have been paused meanwhile.
-            || time.GetElapsedTime(asked) > options.Value.ConsentHolds
-            // What was reported while the consents were on their way.
-            || await visitMap.DueAtAsync(draining.Machine, cancellationToken) > time.GetUtcNow())
+            || time.GetElapsedTime(asked) > options.Value.ConsentHolds)
         {
             await map.WriteAsync(draining with { State = before, Lease = null, ChangedAt = time.GetUtcNow() }, cancellationToken);
             Log.StopAbandoned(logger, draining.Machine.Value);
@@ -96,29 +94,22 @@ internal sealed partial class IdleStop(
     private async Task<bool> EveryoneConsentsAsync(MachineRecord draining, CancellationToken cancellationToken)
     {
         var deadline = time.GetUtcNow() + options.Value.ConsentGrace;
-        var look = FirstLook;
         await visitMap.AskConsentAsync(draining.Machine, draining.Epoch, cancellationToken);
-        while (true)
+        for (var look = FirstLook; ; look = look * 3 < LongestLook ? look * 3 : LongestLook)
         {
-            var replicas = await visitMap.LiveReplicasAsync(cancellationToken);
-            var consents = await visitMap.ReadConsentsAsync(draining.Machine, draining.Epoch, cancellationToken);
-            if (replicas.Count > 0 && replicas.All(consents.Contains))
+            await Task.Delay(look, time, cancellationToken);
+            var question = await visitMap.ReadQuestionAsync(draining.Machine, draining.Epoch, cancellationToken);
+            if (question.Agreed)
             {
-                return true;
+                // What was reported while the consents were on their way stands against it all the same.
+                return question.Stands && !(question.DueAt > time.GetUtcNow());
             }
 
-            if (time.GetUtcNow() >= deadline)
-            {
-                return false;
-            }
-
-            // A visit that wins the machine back changes the record, which ends the wait at once.
-            if (await map.WaitForChangeAsync(draining.Machine, draining.Epoch, look, cancellationToken) is not { } now || now.Epoch != draining.Epoch)
+            // A visit has won the machine back, or the time is up.
+            if (!question.Stands || time.GetUtcNow() >= deadline)
             {
                 return false;
             }
-
-            look = look * 2 < LongestLook ? look * 2 : LongestLook;
         }
     }
 

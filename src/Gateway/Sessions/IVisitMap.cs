@@ -12,9 +12,6 @@ internal interface IVisitMap
     /// <summary>The replica has no visits any more and will have none: nobody waits for its consent.</summary>
     Task SayGoodbyeAsync(string replica, CancellationToken cancellationToken);
 
-    /// <summary>The replicas whose lease stands.</summary>
-    Task<IReadOnlyList<string>> LiveReplicasAsync(CancellationToken cancellationToken);
-
     /// <summary>For each machine the earliest moment it may be thought idle. The latest word of all replicas counts; it never goes back.</summary>
     Task ReportAsync(IReadOnlyList<IdleReport> reports, CancellationToken cancellationToken);
 
@@ -45,12 +42,18 @@ internal interface IVisitMap
     /// <summary>This replica has closed its gate for the machine and has no visit on it.</summary>
     Task ConsentAsync(MachineId machine, long epoch, string replica, CancellationToken cancellationToken);
 
-    /// <summary>Who has consented so far.</summary>
-    Task<IReadOnlyCollection<string>> ReadConsentsAsync(MachineId machine, long epoch, CancellationToken cancellationToken);
+    /// <summary>How the question stands that was asked in <paramref name="epoch"/>, all of it at one moment.</summary>
+    Task<StopQuestion> ReadQuestionAsync(MachineId machine, long epoch, CancellationToken cancellationToken);
 
     /// <summary>Holds or renews the one lease of the named duty among all replicas.</summary>
     Task<bool> HoldDutyAsync(string duty, string replica, TimeSpan lease, CancellationToken cancellationToken);
 }
+
+/// <summary>The question whether a machine may be stopped.</summary>
+/// <param name="Stands">The machine's record is still the one it was asked about.</param>
+/// <param name="Agreed">Every replica whose lease stands has consented, and there is one at least.</param>
+/// <param name="DueAt">The earliest moment the machine may be thought idle; null when nothing is reported.</param>
+internal readonly record struct StopQuestion(bool Stands, bool Agreed, DateTimeOffset? DueAt);
 
 /// <summary>What one replica knows of one machine.</summary>
 /// <param name="NotIdleBefore">The earliest moment at which this replica would agree that it is idle.</param>

@@ -15,12 +15,6 @@ internal sealed class RedisVisitMap(RedisConnection connection, MapCalls calls, 
     public Task SayGoodbyeAsync(string replica, CancellationToken cancellationToken) =>
         calls.CallAsync(database => database.SortedSetRemoveAsync(keys.Replicas, replica), cancellationToken);
 
-    public async Task<IReadOnlyList<string>> LiveReplicasAsync(CancellationToken cancellationToken)
-    {
-        var answer = await calls.ScriptAsync(SessionScripts.LiveReplicas, [keys.Replicas], [], cancellationToken);
-        return (string[])answer!;
-    }
-
     public Task ReportAsync(IReadOnlyList<IdleReport> reports, CancellationToken cancellationToken)
     {
         var arguments = new RedisValue[reports.Count * 3];
@@ -71,10 +65,12 @@ internal sealed class RedisVisitMap(RedisConnection connection, MapCalls calls, 
     public Task ConsentAsync(MachineId machine, long epoch, string replica, CancellationToken cancellationToken) =>
         calls.ScriptAsync(SessionScripts.Consent, [keys.Consents(machine, epoch)], [replica, (long)ConsentKept.TotalSeconds], cancellationToken);
 
-    public async Task<IReadOnlyCollection<string>> ReadConsentsAsync(MachineId machine, long epoch, CancellationToken cancellationToken)
+    public async Task<StopQuestion> ReadQuestionAsync(MachineId machine, long epoch, CancellationToken cancellationToken)
     {
-        var consents = await calls.CallAsync(database => database.SetMembersAsync(keys.Consents(machine, epoch)), cancellationToken);
-        return consents.Select(static replica => replica.ToString()).ToHashSet();
+        var answer = (RedisResult[])(await calls.ScriptAsync(
+            SessionScripts.ReadQuestion, [keys.Replicas, keys.Consents(machine, epoch), keys.Machine(machine), keys.Due], [epoch.ToString(CultureInfo.InvariantCulture), machine.Value], cancellationToken))!;
+        var due = (string)answer[2]! is { Length: > 0 } at ? DateTimeOffset.FromUnixTimeMilliseconds((long)double.Parse(at, CultureInfo.InvariantCulture)) : (DateTimeOffset?)null;
+        return new StopQuestion((long)answer[0] == 1, (long)answer[1] == 1, due);
     }
 
     public async Task<bool> HoldDutyAsync(string duty, string replica, TimeSpan lease, CancellationToken cancellationToken) =>

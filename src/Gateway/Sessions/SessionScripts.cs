@@ -88,13 +88,6 @@ internal static class SessionScripts
         return 1
         """;
 
-    /// <summary>KEYS: replicas. Answers those whose lease stands.</summary>
-    public const string LiveReplicas = """
-        local time = redis.call('TIME')
-        local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
-        return redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. string.format('%.0f', now), '+inf')
-        """;
-
     /// <summary>KEYS: due, activity. ARGV: triples of machine, not idle before (ms), last activity (ms). Times only ever move forward.</summary>
     public const string Report = """
         for i = 1, #ARGV, 3 do
@@ -124,6 +117,24 @@ internal static class SessionScripts
         redis.call('SADD', KEYS[1], ARGV[1])
         redis.call('EXPIRE', KEYS[1], ARGV[2])
         return 1
+        """;
+
+    /// <summary>
+    /// KEYS: replicas, consents of one machine and epoch, the machine's record, due. ARGV: that epoch, the machine. Answers {1 while the record is of that
+    /// epoch, 1 if all whose lease stands have consented, when it is due (ms) or nothing}.
+    /// </summary>
+    public const string ReadQuestion = """
+        local time = redis.call('TIME')
+        local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
+        local live = redis.call('ZRANGEBYSCORE', KEYS[1], '(' .. string.format('%.0f', now), '+inf')
+        local agreed = #live > 0 and 1 or 0
+        for i = 1, #live do
+          if redis.call('SISMEMBER', KEYS[2], live[i]) == 0 then
+            agreed = 0
+          end
+        end
+        local stands = redis.call('HGET', KEYS[3], 'e') == ARGV[1] and 1 or 0
+        return {stands, agreed, redis.call('ZSCORE', KEYS[4], ARGV[2]) or ''}
         """;
 
     /// <summary>KEYS: duty. ARGV: replica, lease in ms. Answers 1 to its holder.</summary>

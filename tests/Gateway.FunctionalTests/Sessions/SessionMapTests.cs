@@ -235,17 +235,24 @@ public abstract partial class SessionMapTests
             replica.Visits.OnConsentAsked((machine, epoch) => replica.Visits.ConsentAsync(machine, epoch, name, CancellationToken.None));
         }
 
+        var due = DateTimeOffset.FromUnixTimeSeconds(1_900_000_000);
+        await one.Visits.ReportAsync([new(Machine, due, due)], CancellationToken.None);
+        var record = (await one.Map.WriteAsync(new MachineRecord { Machine = Machine, App = "app", State = MachineRecordState.Draining }, CancellationToken.None)).Current!;
+        Assert.Equal(new StopQuestion(Stands: true, Agreed: false, due), await one.Visits.ReadQuestionAsync(Machine, record.Epoch, CancellationToken.None));
+
         // A question before a replica has subscribed is lost, and so is its consent: it is asked again.
         await Eventually.HoldsAsync(async () =>
         {
-            await one.Visits.AskConsentAsync(Machine, 7, CancellationToken.None);
-            return (await one.Visits.ReadConsentsAsync(Machine, 7, CancellationToken.None)).Count == 2;
+            await one.Visits.AskConsentAsync(Machine, record.Epoch, CancellationToken.None);
+            return (await one.Visits.ReadQuestionAsync(Machine, record.Epoch, CancellationToken.None)).Agreed;
         });
 
-        Assert.Equal(["one", "two"], (await one.Visits.LiveReplicasAsync(CancellationToken.None)).Order());
         await two.Visits.SayGoodbyeAsync("two", CancellationToken.None);
-        Assert.Equal(["one"], await one.Visits.LiveReplicasAsync(CancellationToken.None));
-        Assert.Empty(await one.Visits.ReadConsentsAsync(Machine, 8, CancellationToken.None));
+        Assert.True((await one.Visits.ReadQuestionAsync(Machine, record.Epoch, CancellationToken.None)).Agreed);
+        await one.Visits.HeartbeatAsync("three", TimeSpan.FromMinutes(1), CancellationToken.None);
+        Assert.False((await one.Visits.ReadQuestionAsync(Machine, record.Epoch, CancellationToken.None)).Agreed);
+        await one.Map.WriteAsync(record with { State = MachineRecordState.Awake }, CancellationToken.None);
+        Assert.False((await one.Visits.ReadQuestionAsync(Machine, record.Epoch, CancellationToken.None)).Stands);
     }
 
     [Fact]

@@ -208,7 +208,7 @@ public sealed class IdleStopStories
     public void Sweeper_paused_while_it_gathered_consents_does_not_act_on_them_any_more() => IdlingWorld.Run(async world =>
     {
         var (one, two, _) = await world.ThreeAsync();
-        one.Process.OnCall = call => Pause(one, call == "visits.due_at");
+        one.Process.OnCall = call => Pause(one, call == "visits.question");
         var stopping = one.StopAsync();
         await world.PassAsync(TimeSpan.FromMinutes(2));
         var visiting = two.VisitAsync(TimeSpan.FromMinutes(1));
@@ -275,7 +275,7 @@ public sealed class IdleStopStories
     public void Machine_of_which_something_was_reported_meanwhile_is_not_stopped() => IdlingWorld.Run(async world =>
     {
         var (one, two, _) = await world.ThreeAsync();
-        one.Process.OnCall = call => ReportLate(world, call == "visits.due_at");
+        one.Process.OnCall = call => ReportLate(world, call == "visits.question");
 
         Assert.Equal(IdleStopOutcome.Abandoned, await one.StopAsync());
         Assert.Equal(MachineRecordState.Awake, world.Record.State);

@@ -6,9 +6,11 @@ namespace Gateway.Tests.Simulation;
 /// <summary>The visit map in memory, shared by several replicas, each with a view of its own. Hears of the records' writes, as in the real map, where one script does both.</summary>
 internal sealed class SimulatedVisitStore
 {
+    private readonly SimulatedMap _map;
+
     public SimulatedVisitStore(TimeProvider time, SimulatedMap map)
     {
-        Time = time;
+        (Time, _map) = (time, map);
         map.MachineWritten += OnWritten;
     }
 
@@ -51,7 +53,11 @@ internal sealed class SimulatedVisitStore
 
     public void ForgetSuspended(MachineId machine, DateTimeOffset since) => Forget(Suspended, machine, since);
 
-    public IReadOnlyCollection<string> ReadConsents(MachineId machine, long epoch) => Consents.TryGetValue((machine, epoch), out var consents) ? [.. consents] : [];
+    public StopQuestion ReadQuestion(MachineId machine, long epoch)
+    {
+        var (live, consents) = (LiveReplicas(), Consents.TryGetValue((machine, epoch), out var given) ? given.ToHashSet() : []);
+        return new StopQuestion(_map.Find(machine)?.Epoch == epoch, live.Count > 0 && live.All(consents.Contains), DueAt(machine));
+    }
 
     public bool HoldDuty(string duty, string replica, TimeSpan lease)
     {
@@ -118,8 +124,6 @@ internal sealed class SimulatedVisitMap : IVisitMap
     public Task SayGoodbyeAsync(string replica, CancellationToken cancellationToken) =>
         Do("visits.goodbye", () => _store.Replicas.TryRemove(replica, out _));
 
-    public Task<IReadOnlyList<string>> LiveReplicasAsync(CancellationToken cancellationToken) => Get("visits.replicas", _store.LiveReplicas);
-
     public Task ReportAsync(IReadOnlyList<IdleReport> reports, CancellationToken cancellationToken) => Do("visits.report", () => _store.Report(reports));
 
     public Task<IReadOnlyList<MachineId>> ReadDueAsync(DateTimeOffset now, int limit, CancellationToken cancellationToken) => Get("visits.due", () => _store.ReadDue(now, limit));
@@ -150,8 +154,8 @@ internal sealed class SimulatedVisitMap : IVisitMap
     public Task ConsentAsync(MachineId machine, long epoch, string replica, CancellationToken cancellationToken) =>
         Do("visits.consent", () => _store.Consents.GetOrAdd((machine, epoch), static _ => []).Add(replica));
 
-    public Task<IReadOnlyCollection<string>> ReadConsentsAsync(MachineId machine, long epoch, CancellationToken cancellationToken) =>
-        Get("visits.consents", () => _store.ReadConsents(machine, epoch));
+    public Task<StopQuestion> ReadQuestionAsync(MachineId machine, long epoch, CancellationToken cancellationToken) =>
+        Get("visits.question", () => _store.ReadQuestion(machine, epoch));
 
     public Task<bool> HoldDutyAsync(string duty, string replica, TimeSpan lease, CancellationToken cancellationToken) => Get("visits.duty", () => _store.HoldDuty(duty, replica, lease));
 

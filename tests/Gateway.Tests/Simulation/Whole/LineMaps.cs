@@ -126,8 +126,6 @@ internal sealed class LineVisitMap(RedisLine line) : IVisitMap
 
     public Task SayGoodbyeAsync(string replica, CancellationToken cancellationToken) => DoAsync(() => _far.Replicas.TryRemove(replica, out _), cancellationToken);
 
-    public Task<IReadOnlyList<string>> LiveReplicasAsync(CancellationToken cancellationToken) => line.CallAsync(_far.LiveReplicas, cancellationToken);
-
     public Task ReportAsync(IReadOnlyList<IdleReport> reports, CancellationToken cancellationToken) => DoAsync(() => _far.Report(reports), cancellationToken);
 
     public Task<IReadOnlyList<MachineId>> ReadDueAsync(DateTimeOffset now, int limit, CancellationToken cancellationToken) =>
@@ -153,8 +151,8 @@ internal sealed class LineVisitMap(RedisLine line) : IVisitMap
     public Task ConsentAsync(MachineId machine, long epoch, string replica, CancellationToken cancellationToken) =>
         DoAsync(() => _far.Consents.GetOrAdd((machine, epoch), static _ => []).Add(replica), cancellationToken);
 
-    public Task<IReadOnlyCollection<string>> ReadConsentsAsync(MachineId machine, long epoch, CancellationToken cancellationToken) =>
-        line.CallAsync(() => _far.ReadConsents(machine, epoch), cancellationToken);
+    public Task<StopQuestion> ReadQuestionAsync(MachineId machine, long epoch, CancellationToken cancellationToken) =>
+        line.CallAsync(() => _far.ReadQuestion(machine, epoch), cancellationToken);
 
     public Task<bool> HoldDutyAsync(string duty, string replica, TimeSpan lease, CancellationToken cancellationToken) =>
         line.CallAsync(() => _far.HoldDuty(duty, replica, lease), cancellationToken);
