@@ -25,6 +25,8 @@ internal static class ProvisioningSetup
         services.AddSingleton<WorkspaceRemoval>();
         services.AddSingleton<WorkspaceRestore>();
         services.AddHostedService<UpgradeWatch>();
+        services.AddSingleton<UpgradeAtSleep>();
+        services.AddHostedService(static provider => provider.GetRequiredService<UpgradeAtSleep>());
         services.AddSingleton<WorkspacePlatform>();
         services.AddSingleton<WorkspaceVolume>();
         services.AddSingleton<WorkspaceBuild>();
