@@ -34,6 +34,10 @@ public sealed class ConsoleFixture : IAsyncLifetime
             await Task.WhenAll(some.Select(AssignAsync));
         }
 
+        // Not due for years: nobody puts them to sleep, or looks for them, meanwhile.
+        var now = TimeProvider.System.GetUtcNow();
+        await Map.Visits.ReportAsync([.. Enumerable.Range(0, Users).Where(static i => i % 40 == 0).Select(i => new IdleReport(MachineOf(i), now.AddYears(10), now.AddSeconds(-i)))], CancellationToken.None);
+
         Gateway = await Cloud.StartGatewayAsync(
             ("Identity:ApiKeys:0:Name", "nightly"), ("Identity:ApiKeys:0:Role", "operator"), ("Identity:ApiKeys:0:Sha256", HashOf(OperatorKey)),
             ("Identity:ApiKeys:1:Name", "screen"), ("Identity:ApiKeys:1:Role", "viewer"), ("Identity:ApiKeys:1:Sha256", HashOf(ViewerKey)));
@@ -70,12 +74,14 @@ public sealed class ConsoleFixture : IAsyncLifetime
 
     private async Task AssignAsync(int i)
     {
-        var machine = new MachineId(string.Create(CultureInfo.InvariantCulture, $"m{i + 100:x13}"));
+        var machine = MachineOf(i);
         var state = i % 40 == 0 ? MachineRecordState.Awake : MachineRecordState.Asleep;
         var region = (i % 7) switch { 0 or 1 => "ams", 2 => "nrt", _ => "sjc" };
         await Map.Map.WriteAsync(new MachineRecord { Machine = machine, App = GatewayEnvironment.App, State = state, Region = region, Boot = 1, Address = "::1" }, CancellationToken.None);
         await Map.Map.WriteAsync(new Session { User = new UserId(string.Create(CultureInfo.InvariantCulture, $"user{i:0000}")), State = SessionState.Assigned, App = GatewayEnvironment.App, Machine = machine }, CancellationToken.None);
     }
+
+    internal static MachineId MachineOf(int i) => new(string.Create(CultureInfo.InvariantCulture, $"m{i + 100:x13}"));
 
     private static string HashOf(string key) => Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(key)));
 }

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using Gateway.FunctionalTests.Cloud;
+using Gateway.Sessions;
 using Microsoft.Playwright;
 using Xunit;
 
@@ -36,7 +37,6 @@ public sealed class ConsoleTests(ConsoleFixture console) : IClassFixture<Console
         await page.ClickAsync("#route-" + ConsoleFixture.Watched);
         await Assertions.Expect(page.Locator("#now")).ToContainTextAsync("Awake", new() { Timeout = Patience });
         await Assertions.Expect(page.Locator("#causes")).ToContainTextAsync("wake request", new() { Timeout = Patience });
-        await ShootAsync(page, "console-user.png");
         await page.ClickAsync("#do-stop");
         await Assertions.Expect(page.Locator("h1")).ToHaveTextAsync($"Stop the machine of {ConsoleFixture.Watched}?");
         await AssertAccessibleAsync(page);
@@ -116,10 +116,35 @@ public sealed class ConsoleTests(ConsoleFixture console) : IClassFixture<Console
             return;
         }
 
+        await MakeADayAsync();
         await using var browser = await RunningBrowser.StartAsync();
+        await ShootAsync(await OpenAsync(browser, "/users/user0040"), "console-user.png");
         await ShootAsync(await OpenAsync(browser, "/"), "console.png");
         await ShootAsync(await OpenAsync(browser, "/", ColorScheme.Dark), "console-dark.png");
         await ShootAsync(await OpenAsync(browser, "/", width: 390), "console-phone.png");
+    }
+
+    /// <summary>A day of one machine, and wakes of others, as a gateway in use would have written them.</summary>
+    private async Task MakeADayAsync()
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        var machine = ConsoleFixture.MachineOf(40);
+        using var redis = await console.Cloud.Redis.ConnectAsync();
+        var keys = new MapKeys("{gateway}");
+        foreach (var (hoursAgo, state) in new[] { (23.5, "asleep"), (20.1, "waking"), (20.0, "awake"), (16.4, "asleep"), (7.1, "waking"), (7.05, "awake"), (4.0, "stopping"), (3.95, "asleep"), (1.6, "waking"), (1.55, "awake") })
+        {
+            var at = now.AddHours(-hoursAgo).ToUnixTimeMilliseconds();
+            await redis.GetDatabase().SortedSetAddAsync(keys.Timeline(machine), string.Create(CultureInfo.InvariantCulture, $"{at}|{state}"), at);
+        }
+
+        var random = new Random(1);
+        var uses = new[] { 19.9, 19.5, 18.8, 17.6, 17.0, 7.0, 6.6, 6.1, 5.0, 4.4, 1.5, 1.2, 0.9, 0.4 }.Select(hours => new RouteCause { Machine = machine, At = now.AddHours(-hours), Kind = "use", What = "request", Replica = "148e-one", Times = 12 });
+        var decided = new[] { 16.4, 4.0 }.Select(hours => new RouteCause { Machine = machine, At = now.AddHours(-hours), Kind = "decision", What = "put_to_sleep", Rule = "nothing passed for Idling:IdleAfter and every replica consented", Replica = "148e-one" });
+        var wakes = new[] { 20.1, 7.1, 1.6 }.Select(hours => new RouteCause { Machine = machine, At = now.AddHours(-hours), Kind = "wake", What = "navigation", Rule = "a request, a sign-in or an operator wanted it awake", Replica = "148e-two", Timing = Timing(1.4) });
+        var others = Enumerable.Range(0, 260).Select(i => new RouteCause { Machine = ConsoleFixture.MachineOf(i * 7), At = now.AddMinutes(-i), Kind = "wake", What = "request", Timing = Timing(0.35 + (Math.Pow(random.NextDouble(), 5) * 14)) });
+        await console.Map.History.AppendAsync([.. others, .. uses, .. decided, .. wakes], CancellationToken.None);
+
+        static Dictionary<string, double> Timing(double total) => new() { ["start"] = total / 4, ["boot"] = total / 2, ["probe"] = total / 4, ["total"] = total };
     }
 
     private static readonly string? Folder = Environment.GetEnvironmentVariable("SCREENSHOTS") is { Length: > 0 } folder ? folder : null;

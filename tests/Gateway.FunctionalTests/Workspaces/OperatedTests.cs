@@ -118,6 +118,25 @@ public sealed class OperatedTests
         Assert.True(route.GetProperty("detail").GetProperty("age_seconds").GetDouble() >= 0);
     }
 
+    [Fact]
+    public async Task WhileRedisIsAway_TheConsoleShowsWhatIsKnownHere_AndSaysSo()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync();
+        using var ops = gateway.OperatorClient();
+        using var alice = gateway.ClientOf("alice");
+        await alice.GetAsync("/");
+        cloud.Redis.Kill();
+
+        var table = await ops.GetStringAsync("/");
+        var page = await ops.GetStringAsync("/users/alice");
+
+        Assert.Contains("Redis does not answer. These are the routes this replica knows by itself", table, StringComparison.Ordinal);
+        Assert.Contains("href=\"/users/alice\"", table, StringComparison.Ordinal);
+        Assert.Contains("Redis does not answer.", page, StringComparison.Ordinal);
+        Assert.Contains("data-state=\"awake\"", page, StringComparison.Ordinal);
+    }
+
     private static async Task<OpenSocket> OpenAsync(RunningGateway gateway, string user) => new(await gateway.OpenSocketAsync(user));
 
     private static Task<JsonElement> RouteAsync(HttpClient ops, string id) => ops.GetFromJsonAsync<JsonElement>("/api/routes/" + id);

@@ -33,7 +33,7 @@ internal static class ConsoleSetup
         }
 
         // An address for each, so that the audit names it.
-        var acting = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).ExcludeFromDescription().RequireAuthorization(IdentityPolicies.ConsoleAction);
+        var acting = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.ConsoleAction);
         foreach (var action in ConsoleActions.All)
         {
             acting.MapGet($"{ConsolePaths.User}/{action.Name}", (HttpContext context, string id, ActionPage page) => page.AskAsync(context, id, action));
@@ -41,14 +41,14 @@ internal static class ConsoleSetup
         }
 
         // Whoever is signed in may sign out, whatever role is left to them.
-        var open = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).ExcludeFromDescription().AllowAnonymous();
+        var open = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).AllowAnonymous();
         open.MapPost(ConsolePaths.SignOut, SignOutAsync).WithMetadata(SmallBody);
         open.MapGet(ConsolePaths.SignedOut, SignedOutAsync);
     }
 
     /// <summary>For pages that show and change nothing: operators and viewers; a browser is sent to sign in.</summary>
     public static RouteGroupBuilder MapConsolePages(this IEndpointRouteBuilder endpoints) =>
-        endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).ExcludeFromDescription().RequireAuthorization(IdentityPolicies.ConsolePage);
+        endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.ConsolePage);
 
     private static async Task SignOutAsync(HttpContext context, ConsoleForms forms, Audit audit)
     {

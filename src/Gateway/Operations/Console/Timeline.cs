@@ -23,7 +23,7 @@ internal static class Timeline
         var spoken = string.Join(", ", spans.GroupBy(static span => span.State).OrderByDescending(static group => group.Sum(static span => span.Length.TotalSeconds)).Select(static group => group.Key + " " + Words.Span(TimeSpan.FromSeconds(group.Sum(static span => span.Length.TotalSeconds)))));
         return Html.Of($"""
             <div class="scroll" tabindex="0" role="region" aria-label="Timeline">
-            <svg class="timeline" viewBox="0 0 {Width} 96" role="img" aria-label="The last day: {spoken}">
+            <svg class="timeline" viewBox="-8 0 {Width + 16} 96" role="img" aria-label="The last day: {spoken}">
             {Html.Join(Hours(start, now), hour => Html.Of($"<line class=\"t-hour\" x1=\"{X(hour, start)}\" x2=\"{X(hour, start)}\" y1=\"16\" y2=\"78\"/><text x=\"{X(hour, start)}\" y=\"92\" text-anchor=\"middle\">{hour.UtcDateTime.ToString("HH:mm", CultureInfo.InvariantCulture)}</text>"))}
             {Html.Join(spans, span => Html.Of($"<rect class=\"s-{span.State}\" x=\"{X(span.From, start)}\" y=\"24\" width=\"{W(span.Length)}\" height=\"26\"><title>{span.State}, {Words.Moment(span.From)}, {Words.Span(span.Length)}</title></rect>"))}
             {Html.Join(Shown(why, "use", start), cause => Html.Of($"<rect class=\"t-use\" x=\"{X(cause.At, start)}\" y=\"56\" width=\"{W(TimeSpan.FromMinutes(1))}\" height=\"12\"><title>{Words.Plain(cause.What)}, {Words.Moment(cause.At)}</title></rect>"))}

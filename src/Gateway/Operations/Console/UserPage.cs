@@ -65,7 +65,7 @@ internal sealed class UserPage(ConsoleLayout layout, RouteListing listing, Route
 
     private static Html Now(RouteView route, RouteWhy? why, DateTimeOffset now) => Html.Of($"""
         <p class="summary" role="status">{Words.State(route.Id, route.State)} <span>{why?.Summary ?? string.Create(CultureInfo.InvariantCulture, $"As this replica knew it {route.Detail!.AgeSeconds} s ago: Redis does not answer.")}</span></p>
-        {(route.Detail!.Next is { } next ? Html.Of($"<p class=\"note\">Next: <b>{Words.Plain(next.Action)}</b> {Words.Ago(next.At, now)}, because {next.Because}.</p>") : Html.Empty)}
+        {(route.Detail!.Next is { } next ? Html.Of($"<p class=\"note\">Next: <b>{Words.Plain(next.Action)}</b> {Words.Ago(next.At, now)}{(why?.Summary.Contains(next.Because, StringComparison.Ordinal) is true ? "" : ", because " + next.Because)}.</p>") : Html.Empty)}
         {(route.Closed ? Html.Of($"<p class=\"note\"><span class=\"tag\">closed</span> New requests are refused since {Words.At(route.Detail.ClosedAt)}.</p>") : Html.Empty)}
         {(route.PinnedUntil > now ? Html.Of($"<p class=\"note\"><span class=\"tag\">pinned</span> Kept from idle stops until {Words.At(route.PinnedUntil)}.</p>") : Html.Empty)}
         {Failure("Machine", route.Detail.MachineFailure, now)}{Failure("Session", route.Detail.SessionFailure, now)}
