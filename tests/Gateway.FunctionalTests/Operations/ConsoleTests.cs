@@ -138,7 +138,7 @@ public sealed class ConsoleTests(ConsoleFixture console) : IClassFixture<Console
         }
 
         var random = new Random(1);
-        var uses = new[] { 19.9, 19.5, 18.8, 17.6, 17.0, 7.0, 6.6, 6.1, 5.0, 4.4, 1.5, 1.2, 0.9, 0.4 }.Select(hours => new RouteCause { Machine = machine, At = now.AddHours(-hours), Kind = "use", What = "request", Replica = "148e-one", Times = 12 });
+        var uses = new[] { 19.9, 19.5, 18.8, 17.6, 17.0, 7.0, 6.6, 6.1, 5.0, 4.4, 1.5, 1.2, 0.9, 0.4 }.Select(hours => new RouteCause { Machine = machine, At = now.AddHours(-hours), Kind = "use", What = (int)(hours * 10) % 3 == 0 ? "frame_to_client" : "request", Replica = "148e-one", Times = 12 });
         var decided = new[] { 16.4, 4.0 }.Select(hours => new RouteCause { Machine = machine, At = now.AddHours(-hours), Kind = "decision", What = "put_to_sleep", Rule = "nothing passed for Idling:IdleAfter and every replica consented", Replica = "148e-one" });
         var wakes = new[] { 20.1, 7.1, 1.6 }.Select(hours => new RouteCause { Machine = machine, At = now.AddHours(-hours), Kind = "wake", What = "navigation", Rule = "a request, a sign-in or an operator wanted it awake", Replica = "148e-two", Timing = Timing(1.4) });
         var others = Enumerable.Range(0, 260).Select(i => new RouteCause { Machine = ConsoleFixture.MachineOf(i * 7), At = now.AddMinutes(-i), Kind = "wake", What = "request", Timing = Timing(0.35 + (Math.Pow(random.NextDouble(), 5) * 14)) });

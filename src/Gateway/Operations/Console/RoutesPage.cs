@@ -133,7 +133,7 @@ internal sealed class RoutesPage(
             <section class="card"><h2>Time to awake</h2>
             <p class="note">{Words.Number(times.Sorted.Count)} wakes since {Words.Clock(times.Since.Value)} UTC · median <b>{Words.Seconds(times.At(0.5))}</b> · 95 % within <b>{Words.Seconds(times.At(0.95))}</b></p>
             <table class="bars"><caption class="spoken">Wakes by the time they took</caption>
-            <tbody>{Html.Join(bars, bar => Bar(bar.End is { } end ? "≤ " + end.ToString(CultureInfo.InvariantCulture) + " s" : "> 30 s", bar.Count, most, "waking"))}</tbody></table>
+            <tbody>{Html.Join(bars, bar => Bar(bar.End is { } end ? "≤ " + end.ToString(CultureInfo.InvariantCulture) + " s" : "> 30 s", bar.Count, most))}</tbody></table>
             </section>
             """);
     }
@@ -169,8 +169,8 @@ internal sealed class RoutesPage(
             """);
     }
 
-    private static Html Bar(string label, int count, int most, string state) => Html.Of($"""
-        <tr><th scope="row">{label}</th><td class="n">{Words.Number(count)}</td><td class="bar-cell" aria-hidden="true"><svg viewBox="0 0 100 10" preserveAspectRatio="none"><rect class="s-{state}" width="{(most == 0 ? 0 : 100.0 * count / most):0.#}" height="10" rx="1"/></svg></td></tr>
+    private static Html Bar(string label, int count, int most) => Html.Of($"""
+        <tr><th scope="row">{label}</th><td class="n">{Words.Number(count)}</td><td class="bar-cell" aria-hidden="true"><svg viewBox="0 0 100 10" preserveAspectRatio="none"><rect class="t-use" width="{(most == 0 ? 0 : 100.0 * count / most):0.#}" height="10" rx="1"/></svg></td></tr>
         """);
 
     private static Html Filters(Asked asked) => Html.Of($"""

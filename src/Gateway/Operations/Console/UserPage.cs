@@ -85,9 +85,9 @@ internal sealed class UserPage(ConsoleLayout layout, RouteListing listing, Route
         (string Name, Html Value)[] facts =
         [
             ("User", Html.Of($"{route.User}")),
-            ("Session", Html.Of($"{detail.SessionState}, {Words.Ago(Known(detail.SessionChangedAt), now)}")),
+            ("Session", Html.Of($"{detail.SessionState}{Since(detail.SessionChangedAt, now)}")),
             ("Machine", Html.Of($"<code>{route.Machine ?? "none yet"}</code> in <code>{route.App}</code>")),
-            ("Its record", Html.Of($"{detail.MachineState ?? "none"}, {Words.Ago(Known(detail.MachineChangedAt), now)}")),
+            ("Its record", Html.Of($"{detail.MachineState ?? "none"}{Since(detail.MachineChangedAt, now)}")),
             ("Held by", Html.Of($"{(detail.MachineLease ?? detail.SessionLease)?.Owner ?? "nobody"}")),
             ("Volume", Html.Of($"<code>{route.Volume ?? "–"}</code>")),
             ("Region", Html.Of($"{route.Region ?? "–"}")),
@@ -100,7 +100,7 @@ internal sealed class UserPage(ConsoleLayout layout, RouteListing listing, Route
         return Html.Of($"""<h2>Everything known</h2><dl class="facts">{Html.Join(facts, fact => Html.Of($"<div><dt>{fact.Name}</dt><dd>{fact.Value}</dd></div>"))}</dl>""");
     }
 
-    private static DateTimeOffset? Known(DateTimeOffset? at) => at is { } moment && moment > DateTimeOffset.UnixEpoch ? moment : null;
+    private static Html Since(DateTimeOffset? at, DateTimeOffset now) => at > DateTimeOffset.UnixEpoch ? Html.Of($", {Words.Ago(at, now)}") : Html.Empty;
 
     private static Html Visits(RouteDetail detail, DateTimeOffset now) => Html.Of($"""
         <h2>Visits and timers</h2>

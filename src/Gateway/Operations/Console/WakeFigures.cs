@@ -51,7 +51,7 @@ internal sealed class WakeFigures(IRouteHistory history, TimeProvider time)
         var (_, newest) = await history.ReadEventRangeAsync(CancellationToken.None);
         var events = await history.ReadEventsAsync(Math.Max(0, newest - EventsRead), EventsRead, CancellationToken.None);
         var wakes = events.Where(static happened => happened.Cause is { Kind: "wake", Timing: not null }).ToList();
-        return new WakeTimes([.. wakes.Select(static wake => wake.Cause!.Timing!.GetValueOrDefault("total")).Order()], wakes.Count == 0 ? null : wakes[0].At);
+        return new WakeTimes([.. wakes.Select(static wake => wake.Cause!.Timing!.GetValueOrDefault("total")).Order()], wakes.Count == 0 ? null : wakes.Min(static wake => wake.At));
     }
 
     private sealed record Latest(long At, Task<WakeTimes> Read);
