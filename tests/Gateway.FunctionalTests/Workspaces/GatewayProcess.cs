@@ -9,6 +9,7 @@ namespace Gateway.FunctionalTests.Workspaces;
 internal sealed partial class GatewayProcess : IAsyncDisposable
 {
     private const int KillSignal = 9;
+    private const int TerminateSignal = 15;
     private const int ContinueSignal = 18;
     private const int StopSignal = 19;
 
@@ -55,6 +56,12 @@ internal sealed partial class GatewayProcess : IAsyncDisposable
             throw;
         }
     }
+
+    /// <summary>Its exit code, once it has ended.</summary>
+    public Task<int> Exited => _process.Exited;
+
+    /// <summary>Asks it to end, as a deploy does.</summary>
+    public void Terminate() => _ = Signal(Id, TerminateSignal);
 
     public void Kill() => _ = Signal(Id, KillSignal);
 

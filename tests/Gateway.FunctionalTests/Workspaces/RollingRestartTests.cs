@@ -1,0 +1,170 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net;
+using System.Net.WebSockets;
+using Xunit;
+
+namespace Gateway.FunctionalTests.Workspaces;
+
+/// <summary>A deploy: each of three gateways is replaced while people work, behind a proxy that goes by their health as the platform's does.</summary>
+public sealed class RollingRestartTests
+{
+    private const int Users = 12;
+    private static readonly TimeSpan Grace = TimeSpan.FromSeconds(3);
+
+    [Fact]
+    public async Task GatewaysReplacedOneByOne_FailNoSafeRequest_AndCloseEverySocketWithACode()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var settings = cloud.GatewaySettings();
+        settings["Proxying:ShutdownGrace"] = Grace.ToString("c", CultureInfo.InvariantCulture);
+        var running = new List<GatewayProcess>();
+        await using var front = new Front();
+        try
+        {
+            for (var number = 0; number < 3; number++)
+            {
+                running.Add(await GatewayProcess.StartAsync($"old-{number}", settings, TextWriter.Null));
+                await front.AddAsync(running[number].Url);
+            }
+
+            var sockets = await Task.WhenAll(running.SelectMany(gateway => Enumerable.Range(0, Users / 3).Select(number => OpenAsync(cloud, gateway, $"user-{number}"))));
+            using var stop = new CancellationTokenSource();
+            var failures = new ConcurrentQueue<string>();
+            var answered = 0;
+            var load = Enumerable.Range(0, Users).Select(number => AskAsync(cloud.TokenOf($"user-{number}"))).ToList();
+
+            foreach (var old in running.ToList())
+            {
+                var next = await GatewayProcess.StartAsync(old.Name.Replace("old", "new", StringComparison.Ordinal), settings, TextWriter.Null);
+                running.Add(next);
+                await front.AddAsync(next.Url);
+                old.Terminate();
+                await old.Exited.WaitAsync(Eventually.Limit);
+            }
+
+            var before = Volatile.Read(ref answered);
+            await Eventually.HoldsAsync(() => Volatile.Read(ref answered) > before + Users);
+            await stop.CancelAsync();
+            await Task.WhenAll(load).WaitAsync(Eventually.Limit);
+            var codes = await Task.WhenAll(sockets.Select(CloseCodeAsync));
+
+            Assert.Empty(failures);
+            Assert.All(codes, static code => Assert.Equal(1012, code));
+
+            async Task AskAsync(string token)
+            {
+                using var client = RunningGateway.Client(new Uri("http://unused"), token);
+                while (!stop.IsCancellationRequested)
+                {
+                    try
+                    {
+                        using var answer = await front.GetAsync(client, "/page");
+                        _ = answer.StatusCode is HttpStatusCode.OK ? Interlocked.Increment(ref answered) : Fail($"{answer.StatusCode}: {await answer.Content.ReadAsStringAsync()}");
+                    }
+                    catch (HttpRequestException exception)
+                    {
+                        Fail(exception.ToString());
+                    }
+                }
+            }
+
+            int Fail(string why)
+            {
+                failures.Enqueue(why);
+                return 0;
+            }
+        }
+        finally
+        {
+            foreach (var gateway in running)
+            {
+                await gateway.DisposeAsync();
+            }
+        }
+    }
+
+    private static async Task<ClientWebSocket> OpenAsync(GatewayEnvironment cloud, GatewayProcess gateway, string user)
+    {
+        var socket = new ClientWebSocket();
+        socket.Options.SetRequestHeader("Authorization", "Bearer " + cloud.TokenOf(user));
+        await socket.ConnectAsync(new Uri($"ws://{gateway.Url.Authority}/terminal"), CancellationToken.None).WaitAsync(Eventually.Limit);
+        return socket;
+    }
+
+    private static async Task<int?> CloseCodeAsync(ClientWebSocket socket)
+    {
+        using (socket)
+        {
+            var buffer = new byte[4096];
+            while ((await socket.ReceiveAsync(buffer, CancellationToken.None).WaitAsync(Eventually.Limit)).MessageType is not WebSocketMessageType.Close)
+            {
+            }
+
+            return (int?)socket.CloseStatus;
+        }
+    }
+
+    /// <summary>Sends to whoever was healthy when last looked at, and to another when nobody takes the connection: then nothing was sent.</summary>
+    private sealed class Front : IAsyncDisposable
+    {
+        private readonly ConcurrentDictionary<Uri, bool> _healthy = new();
+        private readonly CancellationTokenSource _over = new();
+        private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(5) };
+        private readonly Task _looking;
+        private int _next;
+
+        public Front() => _looking = LookAsync();
+
+        public async Task AddAsync(Uri gateway)
+        {
+            _healthy[gateway] = false;
+            await Eventually.HoldsAsync(() => _healthy[gateway]);
+        }
+
+        public async Task<HttpResponseMessage> GetAsync(HttpClient client, string path)
+        {
+            for (var tries = 0; ; tries++)
+            {
+                var healthy = _healthy.Where(static gateway => gateway.Value).Select(static gateway => gateway.Key).ToList();
+                try
+                {
+                    return await client.GetAsync(new Uri(healthy[(Interlocked.Increment(ref _next) & int.MaxValue) % healthy.Count], path));
+                }
+                catch (HttpRequestException exception) when (exception.HttpRequestError is HttpRequestError.ConnectionError && tries < 3)
+                {
+                    // Next time another.
+                }
+            }
+        }
+
+        public async ValueTask DisposeAsync()
+        {
+            await _over.CancelAsync();
+            await _looking.WaitAsync(Eventually.Limit);
+            _http.Dispose();
+            _over.Dispose();
+        }
+
+        private async Task LookAsync()
+        {
+            while (!_over.IsCancellationRequested)
+            {
+                foreach (var gateway in _healthy.Keys)
+                {
+                    try
+                    {
+                        using var answer = await _http.GetAsync(new Uri(gateway, "/.gateway/health"));
+                        _healthy[gateway] = answer.IsSuccessStatusCode;
+                    }
+                    catch (Exception exception) when (exception is HttpRequestException or TaskCanceledException)
+                    {
+                        _healthy[gateway] = false;
+                    }
+                }
+
+                await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System);
+            }
+        }
+    }
+}
