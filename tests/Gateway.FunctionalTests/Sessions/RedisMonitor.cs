@@ -4,12 +4,13 @@ using System.Text;
 
 namespace Gateway.FunctionalTests.Sessions;
 
-/// <summary>Every command that a server is sent, as it sees them itself (<c>MONITOR</c>). What a script does inside the server is no command of anybody's.</summary>
+/// <summary>Every command that a server is sent, as it sees them itself (<c>MONITOR</c>). What a script does inside the server is no command of anybody's, and counted apart.</summary>
 internal sealed class RedisMonitor : IAsyncDisposable
 {
     private readonly TcpClient _client;
     private readonly Task _reading;
     private readonly ConcurrentQueue<string> _commands = new();
+    private int _callsInScripts;
     private readonly TaskCompletionSource _watching = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     private RedisMonitor(TcpClient client)
@@ -19,6 +20,8 @@ internal sealed class RedisMonitor : IAsyncDisposable
     }
 
     public IReadOnlyList<string> Commands => [.. _commands];
+
+    public int CallsInScripts => Volatile.Read(ref _callsInScripts);
 
     public static async Task<RedisMonitor> StartAsync(string url)
     {
@@ -47,7 +50,11 @@ internal sealed class RedisMonitor : IAsyncDisposable
                 {
                     _watching.SetResult();
                 }
-                else if (!line.Contains("[0 lua]", StringComparison.Ordinal))
+                else if (line.Contains("[0 lua]", StringComparison.Ordinal))
+                {
+                    Interlocked.Increment(ref _callsInScripts);
+                }
+                else
                 {
                     _commands.Enqueue(line);
                 }

@@ -42,7 +42,7 @@ public sealed class MapCostTests(ITestOutputHelper output)
         var took = TimeProvider.System.GetElapsedTime(began);
 
         var commands = monitor.Commands;
-        output.WriteLine($"{asleep} of {Sessions} machines put to sleep in {took.TotalSeconds:F1} s with {commands.Count} commands:");
+        output.WriteLine($"{asleep} of {Sessions} machines put to sleep in {took.TotalSeconds:F1} s with {commands.Count} commands, and {monitor.CallsInScripts} calls inside their scripts:");
         foreach (var kind in commands.CountBy(KindOf).OrderByDescending(static kind => kind.Value))
         {
             output.WriteLine($"  {kind.Value,6} {kind.Key}");
@@ -68,7 +68,7 @@ public sealed class MapCostTests(ITestOutputHelper output)
         await Task.Delay(watched, TimeProvider.System);
 
         var commands = monitor.Commands;
-        output.WriteLine($"{commands.Count / watched.TotalSeconds:F2} commands a second:");
+        output.WriteLine($"{commands.Count / watched.TotalSeconds:F2} commands a second, and {monitor.CallsInScripts / watched.TotalSeconds:F2} calls inside their scripts:");
         foreach (var kind in commands.CountBy(KindOf).OrderByDescending(static kind => kind.Value))
         {
             output.WriteLine($"  {kind.Value,6} {kind.Key}");
