@@ -20,6 +20,7 @@ internal sealed class Stage : IAsyncDisposable
     private readonly RedisServer _redis;
     private readonly TestAuthority _authority;
     private readonly MachinesNetwork _network;
+    private (string Key, string Value)[] _settings = [];
 
     private Stage(RedisServer redis, Simulator simulator, TestAuthority authority, MachinesNetwork network) =>
         (_redis, Simulator, _authority, _network) = (redis, simulator, authority, network);
@@ -41,18 +42,25 @@ internal sealed class Stage : IAsyncDisposable
         var options = new SimulatorOptions { Url = "http://127.0.0.1:0", Network = network.Name, RateLimits = false };
         configure(options);
         var stage = new Stage(await RedisServer.StartAsync(), await Simulator.StartAsync(options), await TestAuthority.StartAsync(), network);
-        var all = stage.Settings();
-        foreach (var (key, value) in settings)
+        stage._settings = settings;
+        for (var i = 1; i <= gateways; i++)
+        {
+            await stage.AddGatewayAsync();
+        }
+
+        return stage;
+    }
+
+    /// <summary>One more of them; it is ready when this returns.</summary>
+    public async Task AddGatewayAsync()
+    {
+        var all = Settings();
+        foreach (var (key, value) in _settings)
         {
             all[key] = value;
         }
 
-        for (var i = 1; i <= gateways; i++)
-        {
-            stage._gateways.Add(await GatewayProcess.StartAsync($"gateway-{i}", all, TextWriter.Null));
-        }
-
-        return stage;
+        _gateways.Add(await GatewayProcess.StartAsync($"gateway-{_gateways.Count + 1}", all, TextWriter.Null));
     }
 
     public string TokenOf(string user) => _authority.AccessToken(user, endsIn: TimeSpan.FromHours(1));

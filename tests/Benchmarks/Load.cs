@@ -1,0 +1,78 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace Benchmarks;
+
+/// <summary>What one run of the load generator saw.</summary>
+internal sealed record LoadResult(long Requests, double CpuSeconds, TimeSpan Median, TimeSpan P99)
+{
+    public double CpuMicroseconds => CpuSeconds * 1e6 / Requests;
+}
+
+/// <summary>wrk over keep-alive connections, each request with the credential of a user drawn from a file; a wrong answer ends the benchmark.</summary>
+internal static partial class Load
+{
+    /// <summary>Every user's request is made before the run, so that what is drawn costs the generator the same for all peers. The answer's body is checked by its size, wrk's own counters for its status.</summary>
+    private const string Script =
+        """
+        local requests = {}
+        local size
+        function init(args)
+          for line in io.lines(args[1]) do
+            requests[#requests + 1] = wrk.format("GET", "/small", { ["Host"] = wrk.host .. ":" .. wrk.port, ["Authorization"] = "Bearer " .. line, ["Accept"] = "application/json" })
+          end
+          math.randomseed(tonumber(args[2]))
+        end
+        function request()
+          return requests[math.random(#requests)]
+        end
+        """;
+
+    public static async Task<LoadResult> RunAsync(Peer peer, int connections, TimeSpan length, string folder, int seed)
+    {
+        var script = Path.Combine(folder, "load.lua");
+        if (!File.Exists(script))
+        {
+            await File.WriteAllTextAsync(script, Script);
+        }
+
+        string[] arguments =
+        [
+            "-t", "1", "-c", connections.ToString(CultureInfo.InvariantCulture), "-d", string.Create(CultureInfo.InvariantCulture, $"{Math.Max(1, (int)length.TotalSeconds)}s"),
+            "--timeout", "30s", "--latency", "-s", script, peer.Url, "--", peer.TokensFile, seed.ToString(CultureInfo.InvariantCulture),
+        ];
+        var before = ProcessTree.CpuSeconds(peer.Processes);
+        var text = await Command.RunAsync("wrk", arguments);
+        var spent = ProcessTree.CpuSeconds(peer.Processes) - before;
+        if (text.Contains("Non-2xx", StringComparison.Ordinal) || text.Contains("Socket errors", StringComparison.Ordinal))
+        {
+            throw new InvalidOperationException($"{peer.Name} gave wrong answers:\n{text}");
+        }
+
+        return new LoadResult(long.Parse(Total().Match(text).Groups[1].Value, CultureInfo.InvariantCulture), spent, Percentile(text, "50%"), Percentile(text, "99%"));
+    }
+
+    private static TimeSpan Percentile(string text, string name)
+    {
+        var match = Regex.Match(text, $@"^\s+{name}\s+([0-9.]+)(us|ms|s)", RegexOptions.Multiline);
+        var value = double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture);
+        return match.Groups[2].Value switch { "us" => TimeSpan.FromMicroseconds(value), "ms" => TimeSpan.FromMilliseconds(value), _ => TimeSpan.FromSeconds(value) };
+    }
+
+    [GeneratedRegex(@"(\d+) requests in")]
+    private static partial Regex Total();
+}
+
+/// <summary>A program that is run to its end.</summary>
+internal static class Command
+{
+    public static async Task<string> RunAsync(string program, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync();
+        return process.ExitCode == 0 ? await output : throw new InvalidOperationException(new StringBuilder().Append(program).Append(" failed: ").Append(await error).Append(await output).ToString());
+    }
+}

@@ -1,0 +1,291 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using Figures;
+using Gateway.FunctionalTests;
+using Gateway.FunctionalTests.Cloud;
+using LocalCloud;
+
+namespace Benchmarks;
+
+/// <summary>The gateway as deployed and whatever else is installed, in front of one backend.</summary>
+internal sealed class Peers : IAsyncDisposable
+{
+    public const int Users = 100;
+    public const string Ours = "gateway";
+    public const string Yarp = "plain YARP";
+
+    private readonly List<ChildProcess> _processes = [];
+    private readonly string _folder;
+    private Stage? _stage;
+
+    private Peers(string folder) => _folder = folder;
+
+    public List<Peer> All { get; } = [];
+
+    public Stage Stage => _stage!;
+
+    /// <summary>Those that are not installed, and so are not in the tables.</summary>
+    public List<string> Missing { get; } = [];
+
+    private readonly int _backend = FreePorts.Take();
+
+    public string BackendUrl => Url(_backend);
+
+    public static async Task<Peers> StartAsync(string folder)
+    {
+        var peers = new Peers(folder);
+        await peers.StartBackendAsync();
+        await peers.StartGatewayAsync();
+        await peers.StartPlainYarpAsync();
+        await peers.StartOthersAsync();
+        foreach (var peer in peers.All)
+        {
+            await peers.CheckAsync(peer);
+        }
+
+        return peers;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_stage is not null)
+        {
+            await _stage.DisposeAsync();
+        }
+
+        foreach (var process in _processes)
+        {
+            await process.DisposeAsync();
+        }
+    }
+
+    private static string Url(int port) => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}");
+
+    private Task<ChildProcess> StartBackendAsync() =>
+        StartNginxAsync("backend", $$"""
+            server {
+              listen 0.0.0.0:{{_backend}} backlog=4096 reuseport;
+              location = /small { default_type application/json; return 200 '{"answer":"small"}'; }
+              location / { return 200; }
+            }
+            """, workers: 1);
+
+    private async Task StartGatewayAsync()
+    {
+        // The limits are on and count; they are set so that the load itself is not refused.
+        _stage = await Stage.SetAsync(static _ => { }, 1,
+            ("Proxying:WorkspacePort", _backend.ToString(CultureInfo.InvariantCulture)),
+            ("Proxying:RequestsPerUser", "1000000"), ("Proxying:BurstPerUser", "1000000"), ("Proxying:ConcurrentPerUser", "1000"),
+            ("Logging:LogLevel:Default", "Warning"));
+        var given = await _stage.GiveMachinesAsync(Users);
+        var tokens = given.Select(one => _stage.TokenOf(one.User)).ToArray();
+        var file = Path.Combine(_folder, "tokens-rs256");
+        await File.WriteAllLinesAsync(file, tokens);
+        All.Add(new Peer(Ours, "bearer (RS256), rate and concurrency limits, a route and machine per user, activity and byte accounting, metrics, logs at Warning", _stage.Gateway.Url.ToString().TrimEnd('/'), [_stage.Gateway.Id], file)
+        {
+            MetricsUrl = new Uri(_stage.Gateway.OperationsUrl, "/metrics").ToString(),
+            Authenticates = true,
+        });
+        // Awake, every one of them, before anything is measured.
+        await Parallel.ForEachAsync(tokens, new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (token, _) => await GetAsync(All[0], token));
+    }
+
+    private async Task StartPlainYarpAsync()
+    {
+        var (port, operations) = (FreePorts.Take(), FreePorts.Take());
+        var own = typeof(Peers).Assembly.Location;
+        var process = await StartAsync("yarp", [Programs.Host, own, PlainYarp.Mode, $"{port}", $"{operations}", BackendUrl]);
+        All.Add(new Peer(Yarp, "nothing else", Url(port), [process.Id], All[0].TokensFile) { MetricsUrl = Url(operations) + "/metrics" });
+    }
+
+    private async Task StartOthersAsync()
+    {
+        var secret = RandomNumberGenerator.GetHexString(32);
+        var authority = FreePorts.Take();
+        var cheapest = await StartNginxAsync("authority", $$"""
+            server { listen 127.0.0.1:{{authority}} backlog=4096; keepalive_requests 1000000000; location / { if ($http_authorization = "") { return 401; } return 204; } }
+            """, workers: 1);
+
+        var port = FreePorts.Take();
+        var nginx = await StartNginxAsync("nginx", $$"""
+            upstream backend { server 127.0.0.1:{{_backend}}; keepalive 64; keepalive_requests 1000000000; }
+            upstream authority { server 127.0.0.1:{{authority}}; keepalive 64; keepalive_requests 1000000000; }
+            server {
+              listen 127.0.0.1:{{port}} backlog=4096;
+              keepalive_requests 1000000000;
+              proxy_http_version 1.1;
+              proxy_set_header Connection "";
+              location / { auth_request /authority; proxy_pass http://backend; }
+              location = /authority { internal; proxy_pass_request_body off; proxy_set_header Content-Length ""; proxy_pass http://authority; }
+            }
+            """, workers: 2);
+        All.Add(new Peer("nginx + auth_request", "asks an nginx that answers 204 to any credential", Url(port), [nginx.Id, cheapest.Id], All[0].TokensFile) { Authenticates = true });
+
+        await StartHaproxyAsync(secret);
+        await StartCaddyAsync(authority, cheapest.Id);
+        await StartConfigurableProxyAsync();
+    }
+
+    private async Task StartHaproxyAsync(string secret)
+    {
+        if (Find("haproxy") is not { } haproxy)
+        {
+            return;
+        }
+
+        var port = FreePorts.Take();
+        var tokens = Path.Combine(_folder, "tokens-hs256");
+        await File.WriteAllLinesAsync(tokens, Enumerable.Range(0, Users).Select(i => SignedCheaply($"user{i}", secret)));
+        var map = Path.Combine(_folder, "haproxy.map");
+        await File.WriteAllLinesAsync(map, Enumerable.Range(0, Users).Select(static i => $"user{i} backend"));
+        var config = Path.Combine(_folder, "haproxy.cfg");
+        await File.WriteAllTextAsync(config, $$"""
+            global
+              nbthread 2
+            defaults
+              mode http
+              timeout connect 5s
+              timeout client 60s
+              timeout server 60s
+              http-reuse always
+            frontend public
+              bind 127.0.0.1:{{port}}
+              http-request set-var(txn.bearer) http_auth_bearer
+              http-request set-var(txn.algorithm) var(txn.bearer),jwt_header_query('$.alg')
+              http-request deny deny_status 401 unless { var(txn.algorithm) -m str HS256 }
+              http-request deny deny_status 401 unless { var(txn.bearer),jwt_verify(txn.algorithm,"{{secret}}") 1 }
+              http-request set-var(txn.user) var(txn.bearer),jwt_payload_query('$.sub')
+              use_backend %[var(txn.user),map({{map}},none)]
+            backend backend
+              server one 127.0.0.1:{{_backend}}
+            backend none
+              http-request deny deny_status 404
+
+            """);
+        var process = await StartAsync("haproxy", [haproxy, "-db", "-f", config]);
+        All.Add(new Peer("HAProxy + jwt_verify + map", "bearer (HS256, the cheapest to verify), a backend per user from a map", Url(port), [process.Id], tokens) { Authenticates = true });
+    }
+
+    private async Task StartCaddyAsync(int authority, int authorityProcess)
+    {
+        if (Find("caddy") is not { } caddy)
+        {
+            return;
+        }
+
+        var port = FreePorts.Take();
+        var config = Path.Combine(_folder, "Caddyfile");
+        await File.WriteAllTextAsync(config, $$"""
+            {
+              admin off
+              auto_https off
+            }
+            http://127.0.0.1:{{port}} {
+              forward_auth 127.0.0.1:{{authority}} {
+                uri /
+              }
+              reverse_proxy 127.0.0.1:{{_backend}}
+            }
+
+            """);
+        var process = await StartAsync("caddy", [caddy, "run", "--config", config, "--adapter", "caddyfile"]);
+        All.Add(new Peer("Caddy + forward_auth", "asks an nginx that answers 204 to any credential", Url(port), [process.Id, authorityProcess], All[0].TokensFile) { Authenticates = true });
+    }
+
+    private async Task StartConfigurableProxyAsync()
+    {
+        if (Find("configurable-http-proxy") is not { } proxy)
+        {
+            return;
+        }
+
+        var (port, api) = (FreePorts.Take(), FreePorts.Take());
+        var process = await StartAsync("chp", [proxy, "--ip", "127.0.0.1", "--port", $"{port}", "--api-ip", "127.0.0.1", "--api-port", $"{api}", "--default-target", BackendUrl, "--log-level", "warn"]);
+        All.Add(new Peer("configurable-http-proxy", "nothing else", Url(port), [process.Id], All[0].TokensFile));
+    }
+
+    private string? Find(string program)
+    {
+        var found = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Append("/usr/sbin").Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
+        if (found is null)
+        {
+            Missing.Add(program);
+        }
+
+        return found;
+    }
+
+    private async Task<ChildProcess> StartNginxAsync(string name, string server, int workers)
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(_folder, name)).FullName;
+        var config = Path.Combine(folder, "nginx.conf");
+        await File.WriteAllTextAsync(config, $$"""
+            daemon off;
+            pid {{folder}}/pid;
+            error_log {{folder}}/error.log warn;
+            worker_processes {{workers}};
+            worker_rlimit_nofile 65536;
+            events { worker_connections 16384; }
+            http {
+              access_log off;
+              keepalive_requests 1000000000;
+              client_body_temp_path {{folder}}/body; proxy_temp_path {{folder}}/proxy; fastcgi_temp_path {{folder}}/fastcgi; uwsgi_temp_path {{folder}}/uwsgi; scgi_temp_path {{folder}}/scgi;
+            {{server}}
+            }
+
+            """);
+        return await StartAsync(name, [Find("nginx") ?? throw new InvalidOperationException("nginx is not installed, and is the backend of all."), "-e", Path.Combine(folder, "error.log"), "-c", config]);
+    }
+
+    private async Task<ChildProcess> StartAsync(string name, string[] command)
+    {
+        var process = await ChildProcess.StartAsync(name, command, _folder, new Dictionary<string, string>(), new PrefixedConsole(Console.Error));
+        _processes.Add(process);
+        return process;
+    }
+
+    /// <summary>The answer is the backend's, and whoever has no credential gets none where one is asked for.</summary>
+    private async Task CheckAsync(Peer peer)
+    {
+        var token = File.ReadLines(peer.TokensFile).First();
+        await Eventually.HoldsAsync(async () =>
+        {
+            try
+            {
+                return await GetAsync(peer, token) == (200, """{"answer":"small"}""");
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        });
+        if (peer.Authenticates && (await GetAsync(peer, null)).Status != 401)
+        {
+            throw new InvalidOperationException($"{peer.Name} lets strangers in.");
+        }
+    }
+
+    private static async Task<(int Status, string Body)> GetAsync(Peer peer, string? token)
+    {
+        using var http = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Get, peer.Url + "/small");
+        request.Headers.Accept.ParseAdd("application/json");
+        if (token is not null)
+        {
+            request.Headers.Authorization = new("Bearer", token);
+        }
+
+        using var answer = await http.SendAsync(request);
+        return ((int)answer.StatusCode, await answer.Content.ReadAsStringAsync());
+    }
+
+    private static string SignedCheaply(string user, string secret)
+    {
+        var head = Base64("""{"alg":"HS256","typ":"JWT"}"""u8);
+        var body = Base64(Encoding.UTF8.GetBytes($$"""{"sub":"{{user}}","aud":"gateway-api","exp":4102444800}"""));
+        return $"{head}.{body}.{Base64(HMACSHA256.HashData(Encoding.UTF8.GetBytes(secret), Encoding.UTF8.GetBytes($"{head}.{body}")))}";
+    }
+
+    private static string Base64(ReadOnlySpan<byte> bytes) => System.Buffers.Text.Base64Url.EncodeToString(bytes);
+}
