@@ -14,11 +14,10 @@ internal sealed record LoadResult(long Requests, double CpuSeconds, TimeSpan Med
 /// <summary>wrk over keep-alive connections, each request with the credential of a user drawn from a file; a wrong answer ends the benchmark.</summary>
 internal static partial class Load
 {
-    /// <summary>Every user's request is made before the run, so that what is drawn costs the generator the same for all peers. The answer's body is checked by its size, wrk's own counters for its status.</summary>
+    /// <summary>Every user's request is made before the run, so that what is drawn costs the generator the same for all peers. wrk counts the statuses.</summary>
     private const string Script =
         """
         local requests = {}
-        local size
         function init(args)
           for line in io.lines(args[1]) do
             requests[#requests + 1] = wrk.format("GET", "/small", { ["Host"] = wrk.host .. ":" .. wrk.port, ["Authorization"] = "Bearer " .. line, ["Accept"] = "application/json" })
