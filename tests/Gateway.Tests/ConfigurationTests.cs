@@ -4,6 +4,7 @@ using Gateway.Identity.Assertions;
 using Gateway.Idling;
 using Gateway.Machines;
 using Gateway.Operations;
+using Gateway.Operations.Costs;
 using Gateway.Provisioning;
 using Gateway.Proxying;
 using Gateway.Reconciling;
@@ -33,6 +34,7 @@ public sealed class ConfigurationTests
         AssertSame(new IdlingOptions(), written, IdlingOptions.Section);
         AssertSame(new ProxyingOptions(), written, ProxyingOptions.Section);
         AssertSame(new OperationsOptions(), written, OperationsOptions.Section);
+        AssertSame(new CostOptions(), written, CostOptions.Section);
         var workspaces = new WorkspaceOptions();
         AssertSame(workspaces, written, WorkspaceOptions.Section, but: nameof(WorkspaceOptions.Regions));
         Assert.Equal(workspaces.RegionsInOrder, written.GetSection("Workspaces:Regions").Get<string[]>());

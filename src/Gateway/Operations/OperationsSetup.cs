@@ -1,4 +1,5 @@
 using Gateway.Identity;
+using Gateway.Operations.Costs;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.Options;
 using OpenTelemetry.Metrics;
@@ -15,6 +16,8 @@ internal static class OperationsSetup
     {
         services.AddOptions<OperationsOptions>().BindConfiguration(OperationsOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<OperationsOptions>, OperationsOptionsValidation>();
+        services.AddOptions<CostOptions>().BindConfiguration(CostOptions.Section).ValidateOnStart();
+        services.AddSingleton<IValidateOptions<CostOptions>, CostOptionsValidation>();
         services.AddSingleton<OperationsListener>();
         services.AddSingleton<IConfigureOptions<KestrelServerOptions>>(provider => provider.GetRequiredService<OperationsListener>());
         services.AddSingleton<MatcherPolicy, OperationsMatcherPolicy>();
@@ -83,6 +86,17 @@ internal static class OperationsSetup
         viewers.MapGet("/api/events", EventEndpoints.StreamAsync)
             .Answers<EventView>("Events as they happen (server-sent events)", contentType: "text/event-stream")
             .Takes("Last-Event-ID", "The id of the last event seen; what came after it is sent first.");
+        viewers.MapGet("/api/costs/plan", CostEndpoints.PlanAsync)
+            .Answers<CostPlan>("What a month will cost, before a cent is spent")
+            .Takes("users", "How many.", "100")
+            .Takes("hours_per_day", "How long the machine of each is awake.", "2")
+            .Takes("region", "Where; the prices of CPU and memory depend on it.", "sjc")
+            .Takes("cpu_kind", "shared or performance.", "shared")
+            .Takes("cpus", "CPUs of each machine.", "1")
+            .Takes("memory_mb", "Memory of each machine.", "512")
+            .Takes("volume_gb", "Volume of each user.", "5")
+            .Takes("image_gb", "The image's size unpacked; kept while a machine is asleep, it is paid as storage.", "1")
+            .Takes("egress_gb", "What the machine of each user sends out in a month.", "0");
         operators.MapPost("/api/routes/{id}/wake", RouteEndpoints.WakeAsync).Acts("Wake the machine");
         operators.MapPost("/api/routes/{id}/pin", RouteEndpoints.PinAsync).Acts("Keep the machine from idle stops until a moment").Reads<PinRequest>();
         operators.MapDelete("/api/routes/{id}/pin", RouteEndpoints.UnpinAsync).Acts("End the pin");

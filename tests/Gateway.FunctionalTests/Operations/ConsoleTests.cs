@@ -54,6 +54,8 @@ public sealed class ConsoleTests(ConsoleFixture console) : IClassFixture<Console
     [InlineData("/users/user0040", ColorScheme.Light)]
     [InlineData("/users/user0040", ColorScheme.Dark)]
     [InlineData("/drift", ColorScheme.Light)]
+    [InlineData("/costs", ColorScheme.Light)]
+    [InlineData("/costs?users=x", ColorScheme.Dark)]
     public async Task Page_HasNoSeriousFaultForThoseWhoCannotSeeOrPoint(string path, ColorScheme scheme)
     {
         await using var browser = await RunningBrowser.StartAsync();
@@ -64,6 +66,7 @@ public sealed class ConsoleTests(ConsoleFixture console) : IClassFixture<Console
     [InlineData("/")]
     [InlineData("/users/user0040")]
     [InlineData("/users/user0040/pin")]
+    [InlineData("/costs")]
     public async Task Page_FitsAPhone(string path)
     {
         await using var browser = await RunningBrowser.StartAsync();
@@ -71,6 +74,20 @@ public sealed class ConsoleTests(ConsoleFixture console) : IClassFixture<Console
 
         Assert.Equal(0, await page.EvaluateAsync<int>("() => document.documentElement.scrollWidth - innerWidth"));
         await AssertAccessibleAsync(page);
+    }
+
+    [Fact]
+    public async Task CostsPage_WorksAPlanOutWithoutScript()
+    {
+        await using var browser = await RunningBrowser.StartAsync();
+        var page = await OpenAsync(browser, "/costs", script: false);
+
+        await page.FillAsync("[name=users]", "200");
+        await page.SelectOptionAsync("[name=region]", "sjc");
+        await page.ClickAsync("text=Work it out");
+
+        await Assertions.Expect(page.Locator("#plan-total")).ToHaveTextAsync("$240.99");
+        await Assertions.Expect(page.Locator("[name=users]")).ToHaveValueAsync("200");
     }
 
     [Fact]

@@ -24,7 +24,7 @@ internal sealed class ConsoleLayout(ConsoleForms forms, IOptions<IdentityOptions
     private const string ContentSecurityPolicy =
         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-    private static readonly (string Path, string Text)[] Sections = [("/", "Routes"), ("/drift", "Drift")];
+    private static readonly (string Path, string Text)[] Sections = [("/", "Routes"), ("/drift", "Drift"), ("/costs", "Costs")];
 
     public async Task WriteAsync(HttpContext context, ConsoleView view)
     {

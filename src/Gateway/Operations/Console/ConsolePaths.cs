@@ -6,6 +6,7 @@ internal static class ConsolePaths
     public const string Start = "/";
     public const string User = "/users/{id}";
     public const string Drift = "/drift";
+    public const string Costs = "/costs";
     public const string SignOut = "/sign-out";
     public const string SignedOut = "/signed-out";
 

@@ -18,6 +18,7 @@ internal static class ConsoleSetup
         services.AddSingleton<UserPage>();
         services.AddSingleton<ActionPage>();
         services.AddSingleton<DriftPage>();
+        services.AddSingleton<CostsPage>();
         return services;
     }
 
@@ -27,6 +28,7 @@ internal static class ConsoleSetup
         pages.MapGet(ConsolePaths.Start, static (HttpContext context, RoutesPage page) => page.WriteAsync(context));
         pages.MapGet(ConsolePaths.User, static (HttpContext context, string id, UserPage page) => page.WriteAsync(context, id));
         pages.MapGet(ConsolePaths.Drift, static (HttpContext context, DriftPage page) => page.WriteAsync(context));
+        pages.MapGet(ConsolePaths.Costs, static (HttpContext context, CostsPage page) => page.WriteAsync(context));
         foreach (var asset in new[] { ConsoleAssets.Style, ConsoleAssets.Script, ConsoleAssets.Icon })
         {
             pages.MapGet(asset.Path, asset.WriteAsync);
