@@ -17,7 +17,7 @@ public sealed class CostTests
 
         var plan = await viewer.GetFromJsonAsync<JsonElement>("/api/costs/plan?users=100&hours_per_day=2&memory_mb=512&volume_gb=5");
 
-        Assert.Equal(120.50m, plan.GetProperty("month").GetProperty("total").GetDecimal());
+        Assert.Equal(120.49m, plan.GetProperty("month").GetProperty("total").GetDecimal());
         Assert.Equal("sjc", plan.GetProperty("asked").GetProperty("region").GetString());
         Assert.Equal("volumes: 100 × 5 GB × $0.15 = $75.00", plan.GetProperty("sums")[1].GetString());
     }

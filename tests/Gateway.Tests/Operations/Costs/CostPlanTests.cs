@@ -3,7 +3,6 @@ using Gateway.Operations.Costs;
 using Gateway.Provisioning;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.WebUtilities;
-using Microsoft.Extensions.Primitives;
 using Xunit;
 
 namespace Gateway.Tests.Operations.Costs;
@@ -129,7 +128,7 @@ public sealed class CostPlanTests
     }
 
     private static (PlanQuery? Query, IReadOnlyList<string> Faults) Parse(string query, WorkspaceOptions template) =>
-        PlanQuery.Parse(new QueryCollection(new Dictionary<string, StringValues>(QueryHelpers.ParseQuery(query))), template, new CostOptions());
+        PlanQuery.Parse(new QueryCollection(QueryHelpers.ParseQuery(query)), template, new CostOptions());
 
     private static void AssertWithinOnePercent(decimal expected, decimal actual) => Assert.InRange(actual, expected * 0.99m, expected * 1.01m);
 }
