@@ -1,4 +1,3 @@
-using Gateway.Identity;
 using Gateway.Provisioning;
 using Microsoft.Extensions.Options;
 
