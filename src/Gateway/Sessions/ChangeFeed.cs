@@ -45,7 +45,8 @@ internal sealed partial class ChangeFeed(
     {
         channel.Connected += OnMissed;
         await channel.ListenAsync(Hear).WaitAsync(stoppingToken);
-        using var timer = new PeriodicTimer(Beat / 2, time);
+        // Often enough that a lost message is made up for with time left to close what it was about: two seconds are promised for both.
+        using var timer = new PeriodicTimer(Beat / 4, time);
         do
         {
             try

@@ -9,8 +9,8 @@ namespace Gateway.FunctionalTests.Workspaces;
 /// <summary>What was ended on one replica is refused on the other, and its open sockets there are closed with a reason.</summary>
 public sealed class RevocationTests
 {
-    // The promise is two seconds; a loaded machine is given more, and one that waits for a minute's belief to run out is still found out.
-    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(15);
+    // What is promised, from the call until the Close is at the client.
+    private static readonly TimeSpan Soon = TimeSpan.FromSeconds(2);
 
     [Fact]
     public async Task SignOut_ClosesTheSocketOnTheOtherReplica()
@@ -30,18 +30,20 @@ public sealed class RevocationTests
     }
 
     [Fact]
-    public async Task SignOutWhoseMessageIsLost_ClosesTheSocketAllTheSame()
+    public async Task SignOutWhoseMessageIsLost_ClosesTheSocketsOnBothReplicasAllTheSame()
     {
         await using var cloud = await GatewayEnvironment.StartAsync();
-        var gateway = await cloud.StartGatewayAsync();
-        using var browser = new Browser(gateway.Url);
+        var (one, two) = (await cloud.StartGatewayAsync(), await cloud.StartGatewayAsync());
+        using var browser = new Browser(one.Url);
         await browser.FollowAsync("/");
-        using var socket = await OpenAsync(gateway, Cookie(browser, gateway));
+        using var socket = await OpenAsync(one, Cookie(browser, one));
+        using var other = await OpenAsync(two, Cookie(browser, two));
         await using var redis = await cloud.Redis.ConnectAsync();
 
         // What a replica does whose message nobody hears: the sign-in goes, the sequence moves on.
         const string lost = "for _, key in ipairs(redis.call('keys', '{gateway}:sign-in:*')) do redis.call('del', key) end return redis.call('incr', '{gateway}:sequence')";
-        await AssertClosesAsync(socket, async () => await redis.GetDatabase().ScriptEvaluateAsync(lost), "signed out");
+        var loss = redis.GetDatabase().ScriptEvaluateAsync(lost);
+        await Task.WhenAll(AssertClosesAsync(socket, () => loss, "signed out"), AssertClosesAsync(other, () => loss, "signed out"));
     }
 
     [Fact]
@@ -118,7 +120,7 @@ public sealed class RevocationTests
 
         using var socket = await OpenAsync(gateway, [("Authorization", "Bearer " + cloud.Authority.AccessToken(endsIn: TimeSpan.FromSeconds(5)))]);
 
-        await AssertClosesAsync(socket, () => Task.CompletedTask, "expired");
+        await AssertClosesAsync(socket, () => Task.CompletedTask, "expired", TimeSpan.FromSeconds(15));
     }
 
     private static async Task<ClientWebSocket> OpenAsync(RunningGateway gateway, (string, string)[] headers)
@@ -132,7 +134,7 @@ public sealed class RevocationTests
     private static (string Name, string Value)[] Cookie(Browser browser, RunningGateway gateway) =>
         [("Cookie", browser.Cookies.GetCookieHeader(gateway.Url)), ("Origin", gateway.Url.GetLeftPart(UriPartial.Authority))];
 
-    private static async Task AssertClosesAsync(ClientWebSocket socket, Func<Task> act, string reason)
+    private static async Task AssertClosesAsync(ClientWebSocket socket, Func<Task> act, string reason, TimeSpan? within = null)
     {
         var began = TimeProvider.System.GetTimestamp();
         await act();
@@ -142,7 +144,7 @@ public sealed class RevocationTests
         Assert.Equal(WebSocketMessageType.Close, closed.MessageType);
         Assert.Equal(WebSocketCloseStatus.PolicyViolation, socket.CloseStatus);
         Assert.Contains(reason, socket.CloseStatusDescription, StringComparison.Ordinal);
-        Assert.InRange(TimeProvider.System.GetElapsedTime(began), TimeSpan.Zero, Soon);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(began), TimeSpan.Zero, within ?? Soon);
     }
 
     private static async Task<WebSocketReceiveResult> ReceiveAsync(ClientWebSocket socket)
