@@ -1,16 +1,17 @@
 using System.Threading.Channels;
 using Gateway.Identity;
 using Gateway.Identity.Access;
+using Gateway.Proxying;
 using Gateway.Proxying.Sockets;
 using Microsoft.Extensions.Options;
 
 namespace Gateway;
 
 /// <summary>
-/// Closes sockets whose credential no longer stands: at once when it was ended by somebody, after the grace when it expired by itself. Looks again whenever
+/// Closes sockets, and cuts answers that last, whose credential no longer stands: at once when it was ended by somebody, after the grace when it expired by itself. Looks again whenever
 /// something is told to have ended, and for what was not told, when a socket is opened, when its credential should have ended, and every so often.
 /// </summary>
-internal sealed partial class RevokedSockets(IServiceProvider services, OpenSockets sockets, TimeProvider time, ILogger<RevokedSockets> logger) : BackgroundService
+internal sealed partial class RevokedSockets(IServiceProvider services, OpenSockets sockets, OpenAnswers answers, TimeProvider time, ILogger<RevokedSockets> logger) : BackgroundService
 {
     private const ushort PolicyViolation = 1008;
 
@@ -19,9 +20,9 @@ internal sealed partial class RevokedSockets(IServiceProvider services, OpenSock
 
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
 
-    private readonly Channel<Func<OpenSocket, bool>> _looks = Channel.CreateUnbounded<Func<OpenSocket, bool>>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<Func<ILasting, bool>> _looks = Channel.CreateUnbounded<Func<ILasting, bool>>(new UnboundedChannelOptions { SingleReader = true });
 
-    private Func<OpenSocket, bool> _isDue = null!;
+    private Func<ILasting, bool> _isDue = null!;
     private int _ticking;
 
     // Settings are read only when the host has started, so that all faults of the configuration are listed together.
@@ -40,9 +41,9 @@ internal sealed partial class RevokedSockets(IServiceProvider services, OpenSock
         await Task.WhenAll(LookWhenToldAsync(stoppingToken), LookByTimeAsync(stoppingToken));
     }
 
-    private bool IsDue(OpenSocket socket) => socket.LookAgainAt <= time.GetUtcNow();
+    private bool IsDue(ILasting socket) => socket.LookAgainAt <= time.GetUtcNow();
 
-    private void Look(Func<OpenSocket, bool> which) => _looks.Writer.TryWrite(which);
+    private void Look(Func<ILasting, bool> which) => _looks.Writer.TryWrite(which);
 
     private async Task LookWhenToldAsync(CancellationToken stoppingToken)
     {
@@ -70,12 +71,12 @@ internal sealed partial class RevokedSockets(IServiceProvider services, OpenSock
         }
     }
 
-    private Task LookAtAsync(Func<OpenSocket, bool> which, CancellationToken stoppingToken) => Parallel.ForEachAsync(
-        sockets.All.Where(which),
+    private Task LookAtAsync(Func<ILasting, bool> which, CancellationToken stoppingToken) => Parallel.ForEachAsync(
+        sockets.All.Concat<ILasting>(answers.All).Where(which),
         new ParallelOptions { MaxDegreeOfParallelism = MostLooks, CancellationToken = stoppingToken },
         async (socket, _) => await LookAtAsync(socket));
 
-    private async Task LookAtAsync(OpenSocket socket)
+    private async Task LookAtAsync(ILasting socket)
     {
         var standing = await _standing.OfAsync(socket.Holder);
         var now = time.GetUtcNow();
@@ -102,13 +103,20 @@ internal sealed partial class RevokedSockets(IServiceProvider services, OpenSock
         socket.LookAgainAt = DateTimeOffset.MaxValue;
         var reason = standing.Stands ? "Your sign-in or token has expired; please connect again." : standing.Reason;
         Log.SocketClosed(logger, socket.User, reason);
-        // Not awaited: a client that does not answer the Close must not hold up the others.
-        _ = sockets.CloseAsync(socket, PolicyViolation, reason);
+        if (socket is OpenSocket open)
+        {
+            // Not awaited: a client that does not answer the Close must not hold up the others.
+            _ = sockets.CloseAsync(open, PolicyViolation, reason);
+        }
+        else
+        {
+            ((OpenAnswer)socket).Cut();
+        }
     }
 
     private static partial class Log
     {
-        [LoggerMessage(1020, LogLevel.Information, "A socket of {User} was closed: {Reason}", EventName = "SocketRevoked")]
+        [LoggerMessage(1020, LogLevel.Information, "A socket or answer of {User} was ended: {Reason}", EventName = "SocketRevoked")]
         public static partial void SocketClosed(ILogger logger, UserId user, string reason);
     }
 }

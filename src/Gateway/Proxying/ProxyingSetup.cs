@@ -23,6 +23,7 @@ internal static class ProxyingSetup
         services.AddSingleton<WorkspaceForwarder>();
         services.AddSingleton<ProxyingMetrics>();
         services.AddSingleton<OpenSockets>();
+        services.AddSingleton<OpenAnswers>();
         services.AddHostedService(static provider => provider.GetRequiredService<OpenSockets>());
         services.AddSingleton<PublicListener>();
         services.Configure<SocketTransportOptions>(static transport => transport.MaxReadBufferSize = PublicListener.MostUnread);

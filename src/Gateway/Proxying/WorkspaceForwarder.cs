@@ -15,6 +15,7 @@ internal sealed class WorkspaceForwarder(
     WorkspaceTransforms transforms,
     WorkspaceConnections connections,
     OpenSockets sockets,
+    OpenAnswers answers,
     ProxyingMetrics metrics,
     IOptions<ProxyingOptions> options,
     TimeProvider time)
@@ -42,6 +43,7 @@ internal sealed class WorkspaceForwarder(
         var upgrades = features.Install();
         // Also where an upgrade is asked for: the workspace may answer plainly.
         CountAnswer(context, traffic);
+        var answer = answers.Add(user, context);
 
         try
         {
@@ -59,6 +61,7 @@ internal sealed class WorkspaceForwarder(
         }
         finally
         {
+            answers.Remove(answer);
             features.Remove();
             if (socket is not null)
             {
@@ -71,6 +74,8 @@ internal sealed class WorkspaceForwarder(
             var isWebSocket = context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true, Protocol: "websocket" }
                 || context.Request.Headers.Upgrade.ToString().Equals("websocket", StringComparison.OrdinalIgnoreCase);
             socket = new OpenSocket(destination.Machine, user, new SocketStream(stream, isWebSocket, traffic, time), context);
+            // A socket is told why it ends.
+            answers.Remove(answer);
             sockets.Add(socket);
             return socket;
         }

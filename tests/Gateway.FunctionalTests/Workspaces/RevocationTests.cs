@@ -108,6 +108,30 @@ public sealed class RevocationTests
         Assert.Equal(HttpStatusCode.OK, again.StatusCode);
     }
 
+    [Theory]
+    [InlineData("/api/chat?seconds=60", HttpCompletionOption.ResponseHeadersRead)]
+    [InlineData("/api/silent?seconds=60", HttpCompletionOption.ResponseContentRead)]
+    public async Task AnswerInProgressOfADeniedUser_IsCutOnTheOtherReplica(string path, HttpCompletionOption until)
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var (one, two) = (await cloud.StartGatewayAsync(), await cloud.StartGatewayAsync());
+        using var operators = one.OperatorClient();
+        using var alice = two.ClientOf("alice");
+        Assert.Equal(HttpStatusCode.OK, (await alice.GetAsync("/")).StatusCode);
+        using var request = new HttpRequestMessage(HttpMethod.Post, path);
+        var answer = alice.SendAsync(request, until);
+        if (until is HttpCompletionOption.ResponseHeadersRead)
+        {
+            Assert.Equal(HttpStatusCode.OK, (await answer.WaitAsync(Eventually.Limit)).StatusCode);
+        }
+
+        var began = TimeProvider.System.GetTimestamp();
+        Assert.True((await operators.PutAsJsonAsync("/api/users/alice/access", new { access = "deny", reason = "left the company" })).IsSuccessStatusCode);
+
+        await Assert.ThrowsAnyAsync<Exception>(async () => await (await answer).Content.ReadAsByteArrayAsync()).WaitAsync(Eventually.Limit);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(began), TimeSpan.Zero, Soon);
+    }
+
     [Fact]
     public async Task SocketWhoseTokenExpires_IsClosedAfterTheGrace()
     {

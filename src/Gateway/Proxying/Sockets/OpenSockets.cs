@@ -118,7 +118,7 @@ internal sealed class OpenSockets(IOptions<ProxyingOptions> options, TimeProvide
 }
 
 /// <summary>One open socket. <see cref="Pings"/> is written by the one loop that pings.</summary>
-internal sealed class OpenSocket(MachineId machine, UserId user, SocketStream stream, HttpContext context)
+internal sealed class OpenSocket(MachineId machine, UserId user, SocketStream stream, HttpContext context) : ILasting
 {
     public MachineId Machine => machine;
 
