@@ -24,8 +24,11 @@ internal sealed class EchoWorkspace : IAsyncDisposable
     private readonly ConcurrentDictionary<int, SimulatedMachine> _machines = new();
     private readonly WebApplication _app;
 
-    private EchoWorkspace()
+    private readonly Func<HttpContext, Task<bool>>? _answer;
+
+    private EchoWorkspace(Func<HttpContext, Task<bool>>? answer)
     {
+        _answer = answer;
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
         builder.WebHost.ConfigureKestrel(kestrel =>
@@ -40,9 +43,9 @@ internal sealed class EchoWorkspace : IAsyncDisposable
 
     public IPEndPoint Listens { get; private set; } = new(IPAddress.Loopback, 0);
 
-    public static async Task<EchoWorkspace> StartAsync(CancellationToken cancellationToken)
+    public static async Task<EchoWorkspace> StartAsync(Func<HttpContext, Task<bool>>? answer, CancellationToken cancellationToken)
     {
-        var echo = new EchoWorkspace();
+        var echo = new EchoWorkspace(answer);
         await echo._app.StartAsync(cancellationToken);
         echo.Listens = new IPEndPoint(IPAddress.Loopback, new Uri(echo._app.Urls.First()).Port);
         return echo;
@@ -78,6 +81,11 @@ internal sealed class EchoWorkspace : IAsyncDisposable
         if (context.Request.Path == "/api/health")
         {
             context.Response.StatusCode = machine.NeverHealthy ? 500 : 200;
+            return;
+        }
+
+        if (_answer is not null && await _answer(context))
+        {
             return;
         }
 

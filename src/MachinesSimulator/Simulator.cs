@@ -23,7 +23,7 @@ internal sealed class Simulator : IAsyncDisposable
 
     public static async Task<Simulator> StartAsync(SimulatorOptions options, CancellationToken cancellationToken = default)
     {
-        var echo = await EchoWorkspace.StartAsync(cancellationToken);
+        var echo = await EchoWorkspace.StartAsync(options.Answer, cancellationToken);
         var cloud = new SimulatedCloud(options, echo);
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();

@@ -25,6 +25,9 @@ internal sealed class SimulatorOptions
     /// <summary>Sees every call of the API with its answer.</summary>
     public Action<ObservedExchange>? OnExchange { get; set; }
 
+    /// <summary>Answers a request in the place of the image inside the simulator; false leaves it to that.</summary>
+    public Func<HttpContext, Task<bool>>? Answer { get; set; }
+
     /// <summary>What machines' processes print, a line at a time.</summary>
     public Action<string>? Log { get; set; }
 }
