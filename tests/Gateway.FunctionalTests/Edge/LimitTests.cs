@@ -10,7 +10,7 @@ using Xunit;
 namespace Gateway.FunctionalTests.Edge;
 
 /// <summary>What one address and one user may ask of a gateway, and how long a head may take.</summary>
-public sealed class LimitTests
+public sealed class LimitTests(ITestOutputHelper output)
 {
     [Fact]
     public async Task AddressThatAsksTooMuch_IsRefusedBeforeItsCredentialIsLookedAt_AndOthersAreNot()
@@ -75,26 +75,54 @@ public sealed class LimitTests
         });
     }
 
-    /// <summary><c>SLOW_CLIENTS=2000</c> opens as many.</summary>
+    /// <summary><c>SLOW_CLIENTS=2000</c> opens as many, holds them for a minute, and measures what a user notices of it.</summary>
     [Fact]
     public async Task SlowHeads_KeepNobodyWaiting_AndAreCutAfterTheirTime()
     {
-        var count = int.TryParse(Environment.GetEnvironmentVariable("SLOW_CLIENTS"), NumberStyles.None, CultureInfo.InvariantCulture, out var asked) ? asked : 200;
+        var measured = int.TryParse(Environment.GetEnvironmentVariable("SLOW_CLIENTS"), NumberStyles.None, CultureInfo.InvariantCulture, out var count);
+        count = measured ? count : 200;
         await using var cloud = await GatewayEnvironment.StartAsync();
-        var gateway = await cloud.StartGatewayAsync(("Proxying:HeadTimeout", "00:00:05"));
+        var gateway = await cloud.StartGatewayAsync(
+            ("Proxying:HeadTimeout", measured ? "00:01:30" : "00:00:05"),
+            ("Proxying:RequestsPerAddress", "0"),
+            ("Proxying:RequestsPerUser", "0"));
         using var alice = gateway.ClientOf("alice");
         (await alice.GetAsync("/")).EnsureSuccessStatusCode();
+        // The first requests of a process are not its usual ones.
+        await MedianAsync(alice, measured ? 500 : 1, default);
+        var usual = await MedianAsync(alice, measured ? 500 : 1, default);
         using var stop = new CancellationTokenSource();
 
         var slow = Enumerable.Range(0, count).Select(_ => DribbleAsync(gateway.Url.Port, stop.Token)).ToList();
-        for (var i = 0; i < 50; i++)
-        {
-            Assert.Equal(HttpStatusCode.OK, (await alice.GetAsync("/")).StatusCode);
-        }
+        var beside = await MedianAsync(alice, 50, measured ? TimeSpan.FromMinutes(1) : default);
+        var held = slow.Count(static client => !client.IsCompleted);
 
-        var ends = await Task.WhenAll(slow).WaitAsync(RawClient.Limit);
+        var ends = await Task.WhenAll(slow).WaitAsync(RawClient.Limit + (measured ? TimeSpan.FromMinutes(1) : TimeSpan.Zero));
         Assert.All(ends, static answer => Assert.True(answer.Length == 0 || answer.StartsWith("HTTP/1.1 408", StringComparison.Ordinal), answer));
         Assert.Equal(HttpStatusCode.OK, (await alice.GetAsync("/")).StatusCode);
+        if (measured)
+        {
+            output.WriteLine($"{count} slow clients, {held} of them to the end: a request's median time {usual.TotalMilliseconds:F2} ms without and {beside.TotalMilliseconds:F2} ms beside them.");
+            Assert.Equal(count, held);
+            Assert.True(beside <= usual * 2, $"{beside.TotalMilliseconds} ms beside the slow clients, {usual.TotalMilliseconds} ms without.");
+        }
+    }
+
+    /// <summary>How long a request of a user takes, over so many at least and for so long, all of which must be answered.</summary>
+    private static async Task<TimeSpan> MedianAsync(HttpClient client, int atLeast, TimeSpan lasting)
+    {
+        var times = new List<TimeSpan>();
+        var begun = TimeProvider.System.GetTimestamp();
+        while (times.Count < atLeast || TimeProvider.System.GetElapsedTime(begun) < lasting)
+        {
+            var started = TimeProvider.System.GetTimestamp();
+            using var answer = await client.GetAsync("/");
+            times.Add(TimeProvider.System.GetElapsedTime(started));
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        }
+
+        times.Sort();
+        return times[times.Count / 2];
     }
 
     /// <summary>One byte a second of a head that never ends; answers with what the gateway said when it cut it.</summary>
