@@ -1,5 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Net.Http.Json;
+using System.Net.WebSockets;
+using System.Text.Json.Nodes;
 using Microsoft.Playwright;
 using Xunit;
 
@@ -66,6 +69,53 @@ public sealed class BrowserTests
         using var neighbour = new HttpClient { Timeout = TimeSpan.FromMilliseconds(Patience) };
         using var answer = await neighbour.GetAsync(new Uri($"http://{address}:10000/api/env"));
         Assert.Equal(System.Net.HttpStatusCode.Unauthorized, answer.StatusCode);
+    }
+
+    [Fact]
+    public async Task TerminalSignedInByDeviceCode_OpensWithItsToken_AndClosesWithAReasonWhenThatIsRevokedOnThePage()
+    {
+        await using var cloud = await RunningCloud.StartAsync();
+        await using var browser = await RunningBrowser.StartAsync();
+        var page = await SignInAsync(browser, cloud, "alice");
+        using var program = new HttpClient { BaseAddress = new Uri(cloud.Url), Timeout = TimeSpan.FromMilliseconds(Patience) };
+        var codes = await AskAsync(program, "/.gateway/device/code", new() { ["client_id"] = "terminal" });
+
+        await page.GotoAsync(codes["verification_uri"]!.GetValue<string>());
+        await page.FillAsync("input[name=user_code]", codes["user_code"]!.GetValue<string>());
+        await page.ClickAsync("button");
+        await page.ClickAsync("button[value=approve]");
+        // The provider has her sign in anew, which no script of the workspace could.
+        await page.FillAsync("#name", "alice");
+        await page.ClickAsync("button[type=submit]");
+        await page.WaitForURLAsync(url => url.StartsWith(cloud.Url + ".gateway/", StringComparison.Ordinal));
+        var granted = await AskAsync(
+            program,
+            "/.gateway/device/token",
+            new() { ["grant_type"] = "urn:ietf:params:oauth:grant-type:device_code", ["device_code"] = codes["device_code"]!.GetValue<string>() });
+        Assert.True(granted["access_token"] is not null, $"No token but {granted["error"]}; the page was {page.Url}:\n{await page.ContentAsync()}");
+
+        using var bound = new CancellationTokenSource(TimeSpan.FromMilliseconds(Patience), TimeProvider.System);
+        using var terminal = new ClientWebSocket();
+        terminal.Options.SetRequestHeader("Authorization", "Bearer " + granted["access_token"]!.GetValue<string>());
+        await terminal.ConnectAsync(new Uri(cloud.Url.Replace("http:", "ws:", StringComparison.Ordinal) + "terminal"), bound.Token);
+        var buffer = new byte[64 * 1024];
+        Assert.NotEqual(WebSocketMessageType.Close, (await terminal.ReceiveAsync(buffer, bound.Token)).MessageType);
+
+        await page.GotoAsync(cloud.Url + ".gateway/tokens");
+        await page.ClickAsync("form[action$='/revoke'] button");
+        while ((await terminal.ReceiveAsync(buffer, bound.Token)).MessageType is not WebSocketMessageType.Close)
+        {
+            // What the shell had still to say.
+        }
+
+        Assert.Contains("revoked", terminal.CloseStatusDescription, StringComparison.Ordinal);
+    }
+
+    private static async Task<JsonNode> AskAsync(HttpClient program, string path, Dictionary<string, string> fields)
+    {
+        using var form = new FormUrlEncodedContent(fields);
+        using var answer = await program.PostAsync(new Uri(path, UriKind.Relative), form);
+        return (await answer.Content.ReadFromJsonAsync<JsonNode>())!;
     }
 
     /// <summary>A profile of its own: to the workspace, through the provider's page, and back to where it was going.</summary>
