@@ -99,20 +99,12 @@ internal static class GatewaySetup
         WorkspaceUse.Map(app);
         var trail = app.Services.GetRequiredService<Trail>();
         app.Services.GetRequiredService<MachineWaker>().Ended = trail.Woken;
-        app.Services.GetRequiredService<IdleSweeper>().Decided = OnDecided(trail, app.Services.GetRequiredService<UpgradeAtSleep>());
+        app.Services.GetRequiredService<IdleSweeper>().Decided = trail.Decided;
+        app.Services.GetRequiredService<IdleStop>().FellAsleep = app.Services.GetRequiredService<UpgradeAtSleep>().FellAsleep;
 
         var request = app.Services.GetRequiredService<WorkspaceRequest>();
         app.Map("/{**path}", request.HandleAsync).RequireAuthorization(IdentityPolicies.Workspace);
     }
-
-    private static Action<MachineId, IdleStopOutcome> OnDecided(Trail trail, UpgradeAtSleep upgrades) => (machine, outcome) =>
-    {
-        trail.Decided(machine, outcome);
-        if (outcome is IdleStopOutcome.Asleep)
-        {
-            upgrades.FellAsleep(machine);
-        }
-    };
 
     /// <summary>The name key is the one thing that all replicas of a gateway share and no other gateway has. What is made of it tells nothing of it.</summary>
     private static string PseudonymOf(string nameKey) =>

@@ -35,9 +35,12 @@ internal sealed partial class IdleStop(
     TimeProvider time,
     ILogger<IdleStop> logger)
 {
-    // Consents come within milliseconds, and each moment of waiting for them is one in which a visit has to win the machine back.
-    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(20);
+    // Consents come within milliseconds, and each moment of waiting for them is one in which a visit has to win the machine back; but each look is billed.
+    private static readonly TimeSpan FirstLook = TimeSpan.FromMilliseconds(60);
     private static readonly TimeSpan LongestLook = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Told of each machine put to sleep, by its record before that. Set once, at start.</summary>
+    public Action<MachineRecord> FellAsleep { get; set; } = static _ => { };
 
     public async Task<IdleStopOutcome> RunAsync(MachineId machine, CancellationToken cancellationToken)
     {
@@ -88,7 +91,13 @@ internal sealed partial class IdleStop(
 
         var notAfter = asked + ((long)(options.Value.StopAskedWithin.TotalSeconds * time.TimestampFrequency));
         var kind = options.Value.Suspend ? StopKind.Suspend : StopKind.Stop;
-        return await machineStop.RunAsync(draining, before, kind, notAfter, TimeSpan.Zero, cancellationToken) ?? IdleStopOutcome.Abandoned;
+        var outcome = await machineStop.RunAsync(draining, before, kind, notAfter, TimeSpan.Zero, cancellationToken) ?? IdleStopOutcome.Abandoned;
+        if (outcome is IdleStopOutcome.Asleep)
+        {
+            FellAsleep(draining);
+        }
+
+        return outcome;
     }
 
     private async Task<bool> EveryoneConsentsAsync(MachineRecord draining, CancellationToken cancellationToken)

@@ -14,8 +14,17 @@ internal sealed partial class UpgradeAtSleep(ISessionMap map, WorkspaceUpgrade u
 
     private readonly Channel<MachineId> _asleep = Channel.CreateBounded<MachineId>(new BoundedChannelOptions(MostWaiting) { FullMode = BoundedChannelFullMode.DropWrite });
 
-    /// <summary>This replica has put it to sleep.</summary>
-    public void FellAsleep(MachineId machine) => _asleep.Writer.TryWrite(machine);
+    /// <summary>
+    /// This replica has put it to sleep; what it was made as is in its record before that. Costs nothing for a machine that has what the template says: an
+    /// override of its user's is seen by the upgrade itself.
+    /// </summary>
+    public void FellAsleep(MachineRecord before)
+    {
+        if (before.Make?.Spec != template.SpecFor(null))
+        {
+            _asleep.Writer.TryWrite(before.Machine);
+        }
+    }
 
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(Enumerable.Range(0, AtOnce).Select(_ => WorkAsync(stoppingToken)));
 
@@ -40,10 +49,9 @@ internal sealed partial class UpgradeAtSleep(ISessionMap map, WorkspaceUpgrade u
         }
     }
 
-    /// <summary>Costs the platform nothing for a machine that has what the template says. An override of its user's is seen by the upgrade itself.</summary>
     private async Task LookAsync(MachineId machine, CancellationToken cancellationToken)
     {
-        if (await map.FindMachineAsync(machine, cancellationToken) is { State: MachineRecordState.Asleep } record && record.Make?.Spec != template.SpecFor(null))
+        if (await map.FindMachineAsync(machine, cancellationToken) is { State: MachineRecordState.Asleep } record)
         {
             await upgrade.RunAsync(record, insist: false, cancellationToken);
         }

@@ -39,11 +39,11 @@ internal sealed class WorkspaceForwarder(
         }
 
         OpenSocket? socket = null;
+        var answer = answers.Add(user, context);
         var features = new SocketFeatures(context, stream => Track(stream).Stream);
         var upgrades = features.Install();
         // Also where an upgrade is asked for: the workspace may answer plainly.
         CountAnswer(context, traffic);
-        var answer = answers.Add(user, context);
 
         try
         {

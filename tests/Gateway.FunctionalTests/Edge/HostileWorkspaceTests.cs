@@ -76,7 +76,7 @@ public sealed class HostileWorkspaceTests
     {
         await using var hostile = await HostileWorkspace.StartAsync();
 
-        await hostile.Page.RunAndWaitForNavigationAsync(() => hostile.Page.EvaluateAsync(
+        await hostile.Page.EvaluateAsync(
             """
             async () => {
               const page = await (await fetch('/.gateway/tokens')).text();
@@ -93,7 +93,7 @@ public sealed class HostileWorkspaceTests
               document.body.append(form);
               setTimeout(() => form.submit());
             }
-            """));
+            """);
         await hostile.Page.WaitForURLAsync(static url => url.Contains("/.gateway/", StringComparison.Ordinal));
 
         await hostile.Page.GotoAsync(new Uri(hostile.Gateway.Url, "/.gateway/tokens").ToString());
@@ -154,7 +154,7 @@ public sealed class HostileWorkspaceTests
         await hostile.Page.EvaluateAsync("() => addEventListener('click', () => { window.opened = window.open('/.gateway/tokens'); })");
 
         var window = await hostile.Page.RunAndWaitForPopupAsync(() => hostile.Page.Mouse.ClickAsync(10, 10));
-        await window.WaitForSelectorAsync("input[name=form]");
+        await window.WaitForSelectorAsync("input[name=form]", new() { State = WaitForSelectorState.Attached });
 
         Assert.False(await hostile.Page.EvaluateAsync<bool>(
             "() => { try { return window.opened.document.querySelector('input[name=form]') !== null; } catch { return false; } }"));

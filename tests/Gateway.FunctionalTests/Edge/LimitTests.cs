@@ -6,6 +6,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using Gateway.FunctionalTests.Workspaces;
 using Xunit;
+using Xunit.Abstractions;
 
 namespace Gateway.FunctionalTests.Edge;
 

@@ -5,6 +5,7 @@ using Gateway.FunctionalTests.Waking;
 using Gateway.FunctionalTests.Workspaces;
 using Gateway.Sessions;
 using MachinesSimulator;
+using Microsoft.Playwright;
 using Xunit;
 
 namespace Gateway.FunctionalTests.Operations;
@@ -27,6 +28,7 @@ public sealed class ConsoleFixture : IAsyncLifetime
 
     public async Task InitializeAsync()
     {
+        Assertions.SetDefaultExpectTimeout((float)Eventually.Limit.TotalMilliseconds);
         Cloud = await GatewayEnvironment.StartAsync();
         Map = await MapReplica.StartAsync(Cloud.Redis.Url, "{gateway}");
         foreach (var some in Enumerable.Range(0, Users).Chunk(250))

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Net.WebSockets;
 using Gateway.FunctionalTests.Identity;
+using Microsoft.AspNetCore.Http;
 using Xunit;
 
 namespace Gateway.FunctionalTests.Workspaces;
@@ -109,11 +110,11 @@ public sealed class RevocationTests
     }
 
     [Theory]
-    [InlineData("/api/chat?seconds=60", HttpCompletionOption.ResponseHeadersRead)]
-    [InlineData("/api/silent?seconds=60", HttpCompletionOption.ResponseContentRead)]
+    [InlineData("/stream", HttpCompletionOption.ResponseHeadersRead)]
+    [InlineData("/silent", HttpCompletionOption.ResponseContentRead)]
     public async Task AnswerInProgressOfADeniedUser_IsCutOnTheOtherReplica(string path, HttpCompletionOption until)
     {
-        await using var cloud = await GatewayEnvironment.StartAsync();
+        await using var cloud = await GatewayEnvironment.StartAsync(static options => options.Answer = AnswerSlowlyAsync);
         var (one, two) = (await cloud.StartGatewayAsync(), await cloud.StartGatewayAsync());
         using var operators = one.OperatorClient();
         using var alice = two.ClientOf("alice");
@@ -130,6 +131,27 @@ public sealed class RevocationTests
 
         await Assert.ThrowsAnyAsync<Exception>(async () => await (await answer).Content.ReadAsByteArrayAsync()).WaitAsync(Eventually.Limit);
         Assert.InRange(TimeProvider.System.GetElapsedTime(began), TimeSpan.Zero, Soon);
+    }
+
+    /// <summary>Begins an answer on one path and none on the other, and ends neither.</summary>
+    private static async Task<bool> AnswerSlowlyAsync(HttpContext context)
+    {
+        if (context.Request.Path == "/stream")
+        {
+            await context.Response.WriteAsync("begun");
+            await context.Response.Body.FlushAsync();
+        }
+        else if (context.Request.Path != "/silent")
+        {
+            return false;
+        }
+
+        using var left = new CancellationTokenSource(Eventually.Limit * 2, TimeProvider.System);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(left.Token, context.RequestAborted);
+        var ended = new TaskCompletionSource();
+        await using var ending = either.Token.Register(ended.SetResult);
+        await ended.Task;
+        return true;
     }
 
     [Fact]
