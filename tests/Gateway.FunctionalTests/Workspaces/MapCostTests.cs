@@ -10,6 +10,7 @@ using Xunit.Abstractions;
 namespace Gateway.FunctionalTests.Workspaces;
 
 /// <summary>What the session map is asked, counted by Redis itself: some providers bill each command.</summary>
+[Collection(nameof(Alone))]
 public sealed class MapCostTests(ITestOutputHelper output)
 {
     private const int Sessions = 10_000;

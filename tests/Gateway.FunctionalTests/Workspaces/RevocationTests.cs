@@ -8,6 +8,7 @@ using Xunit;
 namespace Gateway.FunctionalTests.Workspaces;
 
 /// <summary>What was ended on one replica is refused on the other, and its open sockets there are closed with a reason.</summary>
+[Collection(nameof(Alone))]
 public sealed class RevocationTests
 {
     // What is promised, from the call until the Close is at the client.
