@@ -1,4 +1,6 @@
+using System.Security.Claims;
 using Gateway.Identity.Access;
+using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Tokens;
@@ -6,7 +8,7 @@ using Microsoft.IdentityModel.Tokens;
 namespace Gateway.Identity;
 
 /// <summary>Bearer tokens of the provider, for programs.</summary>
-internal sealed class BearerSetup(IOptions<IdentityOptions> identity, Provider provider, UserAccess access) : IConfigureNamedOptions<JwtBearerOptions>
+internal sealed class BearerSetup(IOptions<IdentityOptions> identity, Provider provider, VerifiedTokens verified, UserAccess access) : IConfigureNamedOptions<JwtBearerOptions>
 {
     /// <summary>With HS256 the published key itself would be the secret.</summary>
     public static readonly string[] Asymmetric =
@@ -16,7 +18,8 @@ internal sealed class BearerSetup(IOptions<IdentityOptions> identity, Provider p
         SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.EcdsaSha384, SecurityAlgorithms.EcdsaSha512,
     ];
 
-    private static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);
+    /// <summary>How long after its end a token is still taken, for clocks that disagree.</summary>
+    public static readonly TimeSpan ClockSkew = TimeSpan.FromSeconds(30);
 
     public void Configure(JwtBearerOptions options) => Configure(IdentitySchemes.Bearer, options);
 
@@ -46,13 +49,38 @@ internal sealed class BearerSetup(IOptions<IdentityOptions> identity, Provider p
         options.Events = new JwtBearerEvents { OnMessageReceived = RequireProviderAsync, OnTokenValidated = KeepUserAsync };
     }
 
-    // Without the provider's keys a good token looks forged; that is our trouble and not the caller's.
     private async Task RequireProviderAsync(MessageReceivedContext context)
     {
-        if (context.Request.Headers.Authorization.Count > 0 && await provider.FindAsync() is null)
+        if (context.Request.Headers.Authorization.Count == 0)
+        {
+            return;
+        }
+
+        // Without the provider's keys a good token looks forged; that is our trouble and not the caller's.
+        if (await provider.FindAsync() is null)
         {
             context.HttpContext.Features.Set(CredentialUnknown.Token);
             context.Fail("The identity provider does not answer.");
+            return;
+        }
+
+        if (RequestCredential.ReadBearer(context.Request) is not { Length: > 0 } token)
+        {
+            return;
+        }
+
+        var round = await verified.CurrentAsync(context.HttpContext.RequestAborted);
+        if (round.Find(token) is { } user)
+        {
+            context.Principal = user;
+            if (Accept(context, user))
+            {
+                context.Success();
+            }
+        }
+        else
+        {
+            context.HttpContext.Features.Set(new Judged(token, round));
         }
     }
 
@@ -61,17 +89,34 @@ internal sealed class BearerSetup(IOptions<IdentityOptions> identity, Provider p
         if (UserClaims.From(context.Principal!, identity.Value, IdentitySchemes.Bearer) is not { } user)
         {
             context.Fail("The token names no user.");
+            return Task.CompletedTask;
         }
-        else if (access.HasEnded(user))
-        {
-            context.Fail("The token was ended.");
-        }
-        else
+
+        if (Accept(context, user))
         {
             context.Principal = user;
-            context.HttpContext.Items[IdentityItems.CredentialConsumed] = true;
+            if (context.HttpContext.Features.Get<Judged>() is { } judged)
+            {
+                judged.Round.Add(judged.Token, user, new DateTimeOffset(context.SecurityToken.ValidTo, TimeSpan.Zero));
+            }
         }
 
         return Task.CompletedTask;
     }
+
+    /// <summary>A good token of somebody; whether an operator ended it is asked at each request.</summary>
+    private bool Accept(ResultContext<JwtBearerOptions> context, ClaimsPrincipal user)
+    {
+        if (access.HasEnded(user))
+        {
+            context.Fail("The token was ended.");
+            return false;
+        }
+
+        context.HttpContext.Items[IdentityItems.CredentialConsumed] = true;
+        return true;
+    }
+
+    /// <summary>A token on its way through validation, and where to keep it if it is good.</summary>
+    private sealed record Judged(string Token, VerifiedTokens.Round Round);
 }

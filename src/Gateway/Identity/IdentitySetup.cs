@@ -33,6 +33,7 @@ internal static class IdentitySetup
         services.AddSingleton<SameOrigin>();
         services.AddSingleton<Provider>();
         services.AddSingleton<RequestCredential>();
+        services.AddSingleton<VerifiedTokens>();
         services.AddSingleton<SignIns>();
         services.AddSingleton<PersonalTokens>();
         services.AddSingleton<UserAccess>();

@@ -22,6 +22,47 @@ public sealed class ProgramTests
     }
 
     [Fact]
+    public async Task BearerVerifiedBefore_IsConsumedEachTime()
+    {
+        await using var host = await GatewayHost.StartAsync();
+        using var program = host.NewProgram(host.Authority.AccessToken());
+        using var first = await program.GetAsync("/");
+        using var second = await program.GetAsync("/");
+
+        Assert.Equal("True", first.Headers.GetValues("X-Consumed").Single());
+        Assert.Equal("True", second.Headers.GetValues("X-Consumed").Single());
+    }
+
+    [Fact]
+    public async Task BearerVerifiedBefore_WithAnotherSignature_IsRefused()
+    {
+        await using var host = await GatewayHost.StartAsync();
+        var token = host.Authority.AccessToken();
+        using var program = host.NewProgram(token);
+        using var good = await program.GetAsync("/");
+        using var forger = host.NewProgram(token[..^8] + "AAAAAAAA");
+
+        using var forged = await forger.GetAsync("/");
+
+        Assert.Equal(HttpStatusCode.OK, good.StatusCode);
+        Assert.Equal(HttpStatusCode.Unauthorized, forged.StatusCode);
+    }
+
+    [Fact]
+    public async Task BearersOfTwoUsers_AreToldApart_HoweverOftenTheyCome()
+    {
+        await using var host = await GatewayHost.StartAsync(new() { ["Identity:Allow:Users:5"] = "bob" });
+        using var alice = host.NewProgram(host.Authority.AccessToken());
+        using var bob = host.NewProgram(host.Authority.AccessToken("bob"));
+
+        for (var i = 0; i < 3; i++)
+        {
+            Assert.Equal("workspace of alice", await alice.GetStringAsync("/"));
+            Assert.Equal("workspace of bob", await bob.GetStringAsync("/"));
+        }
+    }
+
+    [Fact]
     public async Task NoCredential_Is401Json_NeverARedirect()
     {
         await using var host = await GatewayHost.StartAsync();
