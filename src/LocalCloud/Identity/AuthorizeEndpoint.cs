@@ -30,7 +30,7 @@ internal static class AuthorizeEndpoint
         }
         else if (!suffices || request.HasPromptValue(PromptValues.Login) || request.HasPromptValue(PromptValues.SelectAccount))
         {
-            context.Response.Redirect(SignInPage.AddressFor(Path + QueryString.Create(WithoutPrompt(request))));
+            context.Response.Redirect(SignInPage.AddressFor(Path + QueryString.Create(OnceSignedIn(request))));
         }
         else
         {
@@ -39,9 +39,9 @@ internal static class AuthorizeEndpoint
         }
     }
 
-    // The page comes back here, and must then be let through.
-    private static IEnumerable<KeyValuePair<string, string?>> WithoutPrompt(OpenIddictRequest request) => request.GetParameters()
-        .Where(parameter => parameter.Key is not Parameters.Prompt)
+    // The page comes back here, and must then be let through: by a moment later a sign-in is older than a max_age of 0.
+    private static IEnumerable<KeyValuePair<string, string?>> OnceSignedIn(OpenIddictRequest request) => request.GetParameters()
+        .Where(parameter => parameter.Key is not (Parameters.Prompt or Parameters.MaxAge))
         .Select(parameter => new KeyValuePair<string, string?>(parameter.Key, (string?)parameter.Value));
 
     private static bool IsTooOld(AuthenticateResult ticket, long? maximumAge, TimeProvider time) =>
