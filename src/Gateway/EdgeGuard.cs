@@ -14,6 +14,10 @@ internal static class EdgeGuard
         app.Use((context, next) => RefusalOf(context, marker, limits) is { } refusal ? RefusalResponse.WriteAsync(context, refusal) : next(context));
     }
 
+    /// <summary>What is for a workspace by the listener it came through and by its path, whoever sent it.</summary>
+    public static bool IsForWorkspace(HttpContext context) =>
+        !OperationsListener.IsOperations(context) && WorkspacePath.OwnerOf(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget) is PathOwner.Workspace;
+
     /// <summary>
     /// Whose a path is, is decided on what was sent, before routing has a say: the server has resolved dot segments by then, and a path that means the
     /// gateway to one of us and the workspace to the other belongs to nobody.

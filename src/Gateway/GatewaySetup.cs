@@ -12,6 +12,7 @@ using Gateway.Redis;
 using Gateway.Sessions;
 using Gateway.Waking;
 using Microsoft.Extensions.Options;
+using Yarp.ReverseProxy.Configuration;
 
 namespace Gateway;
 
@@ -22,6 +23,8 @@ internal static class GatewaySetup
     {
         // The host's own request logs write query strings, an authorization code among them; YARP's write every URL.
         builder.Logging.AddFilter("Microsoft.AspNetCore", LogLevel.Warning);
+        // As long as its logs are wanted at all, the host makes an activity and a scope for each request. The server itself logs what goes wrong in one.
+        builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None);
         builder.Logging.AddFilter("Microsoft.Hosting.Lifetime", LogLevel.Warning);
         builder.Logging.AddFilter("System.Net.Http", LogLevel.Warning);
         builder.Logging.AddFilter("Polly", LogLevel.Error);
@@ -82,6 +85,33 @@ internal static class GatewaySetup
         });
     }
 
+    /// <summary>
+    /// Where a warm request leaves the pipeline: its credential is known, so no handler need judge it, and it is for the workspace, so no route need be
+    /// looked for. Everything else goes on, and comes to the same <see cref="WorkspaceRequest"/> by its endpoint.
+    /// </summary>
+    public static void UseKnownCredentials(this WebApplication app)
+    {
+        var known = app.Services.GetRequiredService<KnownCredentials>();
+        var request = app.Services.GetRequiredService<WorkspaceRequest>();
+        // Routes that an operator configured beside the workspaces' are to be found by routing.
+        var configured = app.Services.GetServices<IProxyConfigProvider>().ToArray();
+        var endpoint = new Lazy<Endpoint>(() => app.Services.GetRequiredService<EndpointDataSource>().Endpoints.Single(static one => one.Metadata.GetMetadata<WorkspaceRoute>() is not null));
+        app.Use((context, next) =>
+        {
+            if (!EdgeGuard.IsForWorkspace(context) || Array.Exists(configured, static one => one.GetConfig().Routes.Count > 0) || known.Find(context) is not { } caller)
+            {
+                return next(context);
+            }
+
+            context.User = caller.Principal;
+            context.Features.Set(caller);
+            // What the server's metrics name the route by.
+            context.SetEndpoint(endpoint.Value);
+            return request.HandleAsync(context);
+        });
+        app.UseRouting();
+    }
+
     /// <summary>The catch-all: it loses to every explicit route, so nothing of the gateway's own can be shadowed by a workspace.</summary>
     public static void MapWorkspaceRequests(this WebApplication app)
     {
@@ -103,8 +133,18 @@ internal static class GatewaySetup
         app.Services.GetRequiredService<IdleStop>().FellAsleep = app.Services.GetRequiredService<UpgradeAtSleep>().FellAsleep;
 
         var request = app.Services.GetRequiredService<WorkspaceRequest>();
-        app.Map("/{**path}", request.HandleAsync).RequireAuthorization(IdentityPolicies.Workspace);
+        var known = app.Services.GetRequiredService<KnownCredentials>();
+        app.Map("/{**path}", context =>
+        {
+            var caller = Caller.Authenticated(context);
+            context.Features.Set(caller);
+            known.Remember(context, caller);
+            return request.HandleAsync(context);
+        }).RequireAuthorization(IdentityPolicies.Workspace).WithMetadata(new WorkspaceRoute());
     }
+
+    /// <summary>Marks the one endpoint through which workspaces are reached.</summary>
+    private sealed class WorkspaceRoute;
 
     /// <summary>The name key is the one thing that all replicas of a gateway share and no other gateway has. What is made of it tells nothing of it.</summary>
     private static string PseudonymOf(string nameKey) =>

@@ -1,4 +1,3 @@
-using Gateway.Identity;
 using Gateway.Waking;
 
 namespace Gateway;
@@ -14,19 +13,17 @@ internal readonly record struct Intent(WakeCause Cause, WakeRight Right, bool Is
 
     public bool DataCounts => Right is not WakeRight.Never;
 
-    /// <param name="context">Authenticated already, the credentials not yet removed or removed.</param>
+    /// <param name="request">The credentials not yet removed or removed.</param>
+    /// <param name="byToken">A token was put there by somebody's program; a cookie goes with whatever a forgotten tab does.</param>
     /// <param name="monitorPaths">What never wakes, with all below.</param>
-    public static Intent Of(HttpContext context, string[] monitorPaths)
+    public static Intent Of(HttpRequest request, bool byToken, string[] monitorPaths)
     {
-        var request = context.Request;
         var isSocket = request.IsUpgrade();
         if (IsMonitored(request.Path, monitorPaths))
         {
             return new(WakeCause.Background, WakeRight.Never, isSocket);
         }
 
-        // A token was put there by somebody's program; a cookie goes with whatever a forgotten tab does.
-        var byToken = context.User.Identity?.AuthenticationType != IdentitySchemes.Cookie;
         if (isSocket)
         {
             return new(WakeCause.Socket, byToken ? WakeRight.Freely : WakeRight.WithinBudget, IsSocket: true);

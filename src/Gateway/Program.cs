@@ -37,6 +37,8 @@ if (!Configuration.IsValid(app))
 
 app.UseClientAddress();
 app.UseEdgeGuard();
+app.UseIdentityGuard();
+app.UseKnownCredentials();
 app.UseIdentity();
 
 app.MapIdentity();

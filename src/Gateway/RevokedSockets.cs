@@ -110,7 +110,7 @@ internal sealed partial class RevokedSockets(IServiceProvider services, OpenSock
         }
         else
         {
-            ((OpenAnswer)socket).Cut();
+            ((LastingAnswer)socket).Cut();
         }
     }
 

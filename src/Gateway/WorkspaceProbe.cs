@@ -24,7 +24,7 @@ internal sealed class WorkspaceProbe(WorkspaceConnections connections, WakingMet
 
     public async Task<ProbeOutcome> ProbeAsync(ProbeTarget target, TimeSpan limit, Action connected, CancellationToken cancellationToken)
     {
-        if (connections.Authority(new Destination(target.Machine, target.Boot, target.Address)) is not { } authority)
+        if (connections.Find(new Destination(target.Machine, target.Boot, target.Address)) is not { } life)
         {
             return ProbeOutcome.Unhealthy;
         }
@@ -38,9 +38,9 @@ internal sealed class WorkspaceProbe(WorkspaceConnections connections, WakingMet
         {
             var asked = time.GetTimestamp();
             var answer = await AskAsync(
-                new Uri($"http://{authority}{options.Value.HealthPath}"), upgrade: false, patience, PlanOf(left, Grid, OnConnected), cancellationToken);
+                new Uri(life.Prefix + options.Value.HealthPath), upgrade: false, patience, PlanOf(left, Grid, OnConnected), cancellationToken);
             good = (int?)answer == options.Value.HealthStatus ? good + 1 : 0;
-            if (good >= options.Value.HealthyAnswers && await TakesSocketsAsync(authority, patience, PlanOf(left, Grid, static _ => { }), cancellationToken))
+            if (good >= options.Value.HealthyAnswers && await TakesSocketsAsync(life.Prefix, patience, PlanOf(left, Grid, static _ => { }), cancellationToken))
             {
                 metrics.ReadinessUnknownFor(time.GetElapsedTime(missed));
                 return ProbeOutcome.Ready;
@@ -83,9 +83,9 @@ internal sealed class WorkspaceProbe(WorkspaceConnections connections, WakingMet
     private static ConnectPlan PlanOf(TimeSpan left, Func<TimeSpan> grid, Action<TimeSpan> connected) => new(left < OneRace ? left : OneRace, grid, connected);
 
     /// <summary>Where a socket path is set, a workspace is usable only once it takes a terminal.</summary>
-    private async Task<bool> TakesSocketsAsync(string authority, TimeSpan patience, ConnectPlan plan, CancellationToken cancellationToken) =>
+    private async Task<bool> TakesSocketsAsync(string prefix, TimeSpan patience, ConnectPlan plan, CancellationToken cancellationToken) =>
         options.Value.SocketPath.Length == 0
-        || await AskAsync(new Uri($"http://{authority}{options.Value.SocketPath}"), upgrade: true, patience, plan, cancellationToken) is HttpStatusCode.SwitchingProtocols;
+        || await AskAsync(new Uri(prefix + options.Value.SocketPath), upgrade: true, patience, plan, cancellationToken) is HttpStatusCode.SwitchingProtocols;
 
     private static void Limit(CancellationTokenSource bound, TimeSpan patience)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Gateway.Identity;
 using Gateway.Identity.Assertions;
 using Gateway.Idling;
@@ -38,9 +39,9 @@ internal sealed class WorkspaceRequest(
     {
         try
         {
-            if (await AnswerAsync(context) is { } refusal && !context.RequestAborted.IsCancellationRequested)
+            if (await AnswerAsync(context) is { } refusal)
             {
-                await RefusalResponse.WriteAsync(context, Outcomes.IsOnItsWay(refusal) ? refusal with { Progress = await progress.ReadAsync(context.User.GetUserId(), context.RequestAborted) } : refusal);
+                await RefuseAsync(context, refusal);
             }
         }
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
@@ -49,12 +50,27 @@ internal sealed class WorkspaceRequest(
         }
     }
 
+    private async Task RefuseAsync(HttpContext context, Refusal refusal)
+    {
+        if (!context.RequestAborted.IsCancellationRequested)
+        {
+            await RefusalResponse.WriteAsync(context, Outcomes.IsOnItsWay(refusal) ? refusal with { Progress = await progress.ReadAsync(Caller.Of(context).User, context.RequestAborted) } : refusal);
+        }
+    }
+
     /// <summary>Null: the workspace has answered, or the client has left; it may also leave by a cancellation.</summary>
-    private async Task<Refusal?> AnswerAsync(HttpContext context)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<Refusal?> AnswerAsync(HttpContext context)
     {
         // Who
-        var user = context.User.GetUserId();
-        OwnCredentials.Remove(context);
+        var caller = Caller.Of(context);
+        if (caller.ByHeader)
+        {
+            // A workspace runs its user's code. The gateway's cookies are taken out where the workspace's are copied.
+            context.Request.Headers.Authorization = default;
+        }
+
+        var user = caller.User;
         using var admission = limits.Admit(user, context.Request.IsUpgrade());
         if (admission.RetryAfter is { } later)
         {
@@ -62,28 +78,28 @@ internal sealed class WorkspaceRequest(
         }
 
         // Where
-        var hold = new Hold(context.Request, options.Value, time);
+        var hold = new Hold(context.Request, options.Value, time, time.GetTimestamp());
         var lookup = await routes.FindAsync(user, context.RequestAborted);
         return lookup switch
         {
             { Known: RouteKnown.Unknown } => Outcomes.MapUnavailable(TimeSpan.FromSeconds(2)),
             { Route.Session: { ClosedAt: not null } } => Outcomes.Closed,
-            { Route: { Session: { State: SessionState.Assigned, Machine: { } machine } session } route } => await VisitAsync(context, user, session, machine, route.Machine, hold),
-            _ => await ProvisionAsync(context, user, hold),
+            { Route: { Session: { State: SessionState.Assigned, Machine: { } machine } session } route } => await VisitAsync(context, caller, session, machine, route.Machine, hold),
+            _ => await ProvisionAsync(context, caller, hold),
         };
     }
 
     /// <summary>A user without a workspace gets one, and then their answer from it.</summary>
-    private async Task<Refusal?> ProvisionAsync(HttpContext context, UserId user, Hold hold)
+    private async Task<Refusal?> ProvisionAsync(HttpContext context, Caller caller, Hold hold)
     {
-        switch (await provisioner.EnsureAssignedAsync(user, NearOf(context.Request), hold.Left, context.RequestAborted))
+        switch (await provisioner.EnsureAssignedAsync(caller.User, NearOf(context.Request), hold.Left, context.RequestAborted))
         {
             case ProvisionOutcome.Assigned { Session: { Machine: { } machine } session }:
-                return await VisitAsync(context, user, session, machine, routes.Believed(machine), hold);
+                return await VisitAsync(context, caller, session, machine, routes.Believed(machine), hold);
             case ProvisionOutcome.Refused refused:
                 if (refused.Reason is ProvisionRefusal.HoldLimit)
                 {
-                    ahead.WakeOnceMade(user);
+                    ahead.WakeOnceMade(caller.User);
                 }
 
                 return Outcomes.Of(refused);
@@ -95,10 +111,11 @@ internal sealed class WorkspaceRequest(
     private string? NearOf(HttpRequest request) =>
         workspaces.Value.RegionHeader is { Length: > 0 } header && request.Headers[header] is [{ } region] ? region : null;
 
-    private async Task<Refusal?> VisitAsync(HttpContext context, UserId user, Session session, MachineId machine, MachineRecord? record, Hold hold)
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<Refusal?> VisitAsync(HttpContext context, Caller caller, Session session, MachineId machine, MachineRecord? record, Hold hold)
     {
         // Opened before the wake, so that no idle stop takes the machine from under this request; closed when all of it has ended.
-        var intent = Intent.Of(context, options.Value.MonitorPaths);
+        var intent = Intent.Of(context.Request, !caller.BySignIn, options.Value.MonitorPaths);
         using var visit = visits.Open(machine, intent.IsSocket, intent.CountsAsUse, intent.DataCounts);
         trail.Used(machine, intent.Cause);
         var doubted = default(long?);
@@ -109,16 +126,16 @@ internal sealed class WorkspaceRequest(
             // Awake?
             if (visit.GateIsClosed || doubted is not null || record is not { State: MachineRecordState.Awake, Address: not null })
             {
-                var asked = new WakeRequest(session.App, machine, user, intent.Cause);
+                var asked = new WakeRequest(session.App, machine, caller.User, intent.Cause);
                 if (await background.PermitAsync(asked, intent.Right, record, context.RequestAborted) is not { } wake)
                 {
-                    return Outcomes.Of(background.Refused(user));
+                    return Outcomes.Of(background.Refused(caller.User));
                 }
 
                 var outcome = await waker.EnsureAwakeAsync(visit, wake, doubted, hold.Left, context.RequestAborted);
                 if (outcome is WakeOutcome.Refused { Reason: WakeRefusal.Gone })
                 {
-                    return await ReplaceAsync(context, session, hold);
+                    return await ReplaceAsync(context, caller, session, hold);
                 }
 
                 if (outcome is WakeOutcome.Refused refused)
@@ -134,9 +151,9 @@ internal sealed class WorkspaceRequest(
 
             // Forward
             background.Settle(record, intent.Right is WakeRight.Freely);
-            context.Request.Headers[WorkspaceAssertions.Header] = await assertions.OfAsync(user, machine, context.RequestAborted);
-            var destination = new Destination(machine, record.Boot, record.Address);
-            var forwarded = await forwarder.ForwardAsync(context, destination, user, visit.Traffic, shutdown.Token);
+            var assertion = await assertions.OfAsync(caller.User, machine, context.RequestAborted);
+            var forward = new Forward(context, caller.User, caller.Principal, visit.Traffic, assertion);
+            var forwarded = await forwarder.ForwardAsync(forward, new Destination(machine, record.Boot, record.Address), shutdown.Token);
             held?.Answered();
             if (forwarded is not ForwardOutcome.NeverReached)
             {
@@ -152,10 +169,10 @@ internal sealed class WorkspaceRequest(
     }
 
     /// <summary>The machine was destroyed behind our back; the volume is what matters, and it gets a new machine.</summary>
-    private async Task<Refusal?> ReplaceAsync(HttpContext context, Session lost, Hold hold) =>
+    private async Task<Refusal?> ReplaceAsync(HttpContext context, Caller caller, Session lost, Hold hold) =>
         await provisioner.ReplaceLostMachineAsync(lost, hold.Left, context.RequestAborted) switch
         {
-            ProvisionOutcome.Assigned { Session: { Machine: { } machine } session } when machine != lost.Machine => await VisitAsync(context, session.User, session, machine, null, hold),
+            ProvisionOutcome.Assigned { Session: { Machine: { } machine } session } when machine != lost.Machine => await VisitAsync(context, caller, session, machine, null, hold),
             ProvisionOutcome.Refused refused => Outcomes.Of(refused),
             _ => Outcomes.Of(new WakeOutcome.Refused(WakeRefusal.Gone, WakeRefusals.DetailOf(WakeRefusal.Gone), TimeSpan.FromSeconds(5))),
         };

@@ -32,13 +32,15 @@ internal sealed class Peers : IAsyncDisposable
 
     public string BackendUrl => Url(_backend);
 
-    public static async Task<Peers> StartAsync(string folder)
+    /// <param name="folder">For configurations and credentials.</param>
+    /// <param name="against">Of the others, only those with this in their name; plain YARP always. Null: all.</param>
+    public static async Task<Peers> StartAsync(string folder, string? against)
     {
         var peers = new Peers(folder);
         await peers.StartBackendAsync();
         await peers.StartGatewayAsync();
         await peers.StartPlainYarpAsync();
-        await peers.StartOthersAsync();
+        await peers.StartOthersAsync(name => against is null || name.Contains(against, StringComparison.OrdinalIgnoreCase));
         foreach (var peer in peers.All)
         {
             await peers.CheckAsync(peer);
@@ -99,14 +101,27 @@ internal sealed class Peers : IAsyncDisposable
         All.Add(new Peer(Yarp, "nothing else", Url(port), [process.Id], All[0].TokensFile) { MetricsUrl = Url(operations) + "/metrics" });
     }
 
-    private async Task StartOthersAsync()
+    private async Task StartOthersAsync(Func<string, bool> wanted)
     {
-        var secret = RandomNumberGenerator.GetHexString(32);
         var authority = FreePorts.Take();
         var cheapest = await StartNginxAsync("authority", $$"""
             server { listen 127.0.0.1:{{authority}} backlog=4096; keepalive_requests 1000000000; location / { if ($http_authorization = "") { return 401; } return 204; } }
             """, workers: 1);
+        (string Name, Func<string, Task> StartAsync)[] others =
+        [
+            ("nginx + auth_request", name => StartNginxAsync(name, authority, cheapest.Id)),
+            ("HAProxy + jwt_verify + map", StartHaproxyAsync),
+            ("Caddy + forward_auth", name => StartCaddyAsync(name, authority, cheapest.Id)),
+            ("configurable-http-proxy", StartConfigurableProxyAsync),
+        ];
+        foreach (var (name, start) in others.Where(other => wanted(other.Name)))
+        {
+            await start(name);
+        }
+    }
 
+    private async Task StartNginxAsync(string name, int authority, int authorityProcess)
+    {
         var port = FreePorts.Take();
         var nginx = await StartNginxAsync("nginx", $$"""
             upstream backend { server 127.0.0.1:{{_backend}}; keepalive 64; keepalive_requests 1000000000; }
@@ -120,21 +135,17 @@ internal sealed class Peers : IAsyncDisposable
               location = /authority { internal; proxy_pass_request_body off; proxy_set_header Content-Length ""; proxy_pass http://authority; }
             }
             """, workers: 2);
-        All.Add(new Peer("nginx + auth_request", "asks an nginx that answers 204 to any credential", Url(port), [nginx.Id, cheapest.Id], All[0].TokensFile) { Authenticates = true });
-
-        await StartHaproxyAsync(secret);
-        await StartCaddyAsync(authority, cheapest.Id);
-        await StartConfigurableProxyAsync();
+        All.Add(new Peer(name, "asks an nginx that answers 204 to any credential", Url(port), [nginx.Id, authorityProcess], All[0].TokensFile) { Authenticates = true });
     }
 
-    private async Task StartHaproxyAsync(string secret)
+    private async Task StartHaproxyAsync(string name)
     {
         if (Find("haproxy") is not { } haproxy)
         {
             return;
         }
 
-        var port = FreePorts.Take();
+        var (port, secret) = (FreePorts.Take(), RandomNumberGenerator.GetHexString(32));
         var tokens = Path.Combine(_folder, "tokens-hs256");
         await File.WriteAllLinesAsync(tokens, Enumerable.Range(0, Users).Select(i => SignedCheaply($"user{i}", secret)));
         var map = Path.Combine(_folder, "haproxy.map");
@@ -164,10 +175,10 @@ internal sealed class Peers : IAsyncDisposable
 
             """);
         var process = await StartAsync("haproxy", [haproxy, "-db", "-f", config]);
-        All.Add(new Peer("HAProxy + jwt_verify + map", "bearer (HS256, the cheapest to verify), a backend per user from a map", Url(port), [process.Id], tokens) { Authenticates = true });
+        All.Add(new Peer(name, "bearer (HS256, the cheapest to verify), a backend per user from a map", Url(port), [process.Id], tokens) { Authenticates = true });
     }
 
-    private async Task StartCaddyAsync(int authority, int authorityProcess)
+    private async Task StartCaddyAsync(string name, int authority, int authorityProcess)
     {
         if (Find("caddy") is not { } caddy)
         {
@@ -190,10 +201,10 @@ internal sealed class Peers : IAsyncDisposable
 
             """);
         var process = await StartAsync("caddy", [caddy, "run", "--config", config, "--adapter", "caddyfile"]);
-        All.Add(new Peer("Caddy + forward_auth", "asks an nginx that answers 204 to any credential", Url(port), [process.Id, authorityProcess], All[0].TokensFile) { Authenticates = true });
+        All.Add(new Peer(name, "asks an nginx that answers 204 to any credential", Url(port), [process.Id, authorityProcess], All[0].TokensFile) { Authenticates = true });
     }
 
-    private async Task StartConfigurableProxyAsync()
+    private async Task StartConfigurableProxyAsync(string name)
     {
         if (Find("configurable-http-proxy") is not { } proxy)
         {
@@ -202,7 +213,7 @@ internal sealed class Peers : IAsyncDisposable
 
         var (port, api) = (FreePorts.Take(), FreePorts.Take());
         var process = await StartAsync("chp", [proxy, "--ip", "127.0.0.1", "--port", $"{port}", "--api-ip", "127.0.0.1", "--api-port", $"{api}", "--default-target", BackendUrl, "--log-level", "warn"]);
-        All.Add(new Peer("configurable-http-proxy", "nothing else", Url(port), [process.Id], All[0].TokensFile));
+        All.Add(new Peer(name, "nothing else", Url(port), [process.Id], All[0].TokensFile));
     }
 
     private string? Find(string program)

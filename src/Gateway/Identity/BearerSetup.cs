@@ -1,6 +1,4 @@
-using System.Security.Claims;
 using Gateway.Identity.Access;
-using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Tokens;
@@ -8,7 +6,7 @@ using Microsoft.IdentityModel.Tokens;
 namespace Gateway.Identity;
 
 /// <summary>Bearer tokens of the provider, for programs.</summary>
-internal sealed class BearerSetup(IOptions<IdentityOptions> identity, Provider provider, VerifiedTokens verified, UserAccess access) : IConfigureNamedOptions<JwtBearerOptions>
+internal sealed class BearerSetup(IOptions<IdentityOptions> identity, Provider provider, PublishedKeys keys, UserAccess access) : IConfigureNamedOptions<JwtBearerOptions>
 {
     /// <summary>With HS256 the published key itself would be the secret.</summary>
     public static readonly string[] Asymmetric =
@@ -64,24 +62,8 @@ internal sealed class BearerSetup(IOptions<IdentityOptions> identity, Provider p
             return;
         }
 
-        if (RequestCredential.ReadBearer(context.Request) is not { Length: > 0 } token)
-        {
-            return;
-        }
-
-        var round = await verified.CurrentAsync(context.HttpContext.RequestAborted);
-        if (round.Find(token) is { } user)
-        {
-            context.Principal = user;
-            if (Accept(context, user))
-            {
-                context.Success();
-            }
-        }
-        else
-        {
-            context.HttpContext.Features.Set(new Judged(token, round));
-        }
+        // Read before the token is judged by them, so that a judgement never rests on keys that came after it.
+        context.HttpContext.Features.Set(await keys.CurrentAsync(context.HttpContext.RequestAborted));
     }
 
     private Task KeepUserAsync(TokenValidatedContext context)
@@ -92,31 +74,14 @@ internal sealed class BearerSetup(IOptions<IdentityOptions> identity, Provider p
             return Task.CompletedTask;
         }
 
-        if (Accept(context, user))
-        {
-            context.Principal = user;
-            if (context.HttpContext.Features.Get<Judged>() is { } judged)
-            {
-                judged.Round.Add(judged.Token, user, new DateTimeOffset(context.SecurityToken.ValidTo, TimeSpan.Zero));
-            }
-        }
-
-        return Task.CompletedTask;
-    }
-
-    /// <summary>A good token of somebody; whether an operator ended it is asked at each request.</summary>
-    private bool Accept(ResultContext<JwtBearerOptions> context, ClaimsPrincipal user)
-    {
         if (access.HasEnded(user))
         {
             context.Fail("The token was ended.");
-            return false;
+            return Task.CompletedTask;
         }
 
+        context.Principal = user;
         context.HttpContext.Items[IdentityItems.CredentialConsumed] = true;
-        return true;
+        return Task.CompletedTask;
     }
-
-    /// <summary>A token on its way through validation, and where to keep it if it is good.</summary>
-    private sealed record Judged(string Token, VerifiedTokens.Round Round);
 }

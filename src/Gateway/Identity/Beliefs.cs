@@ -45,10 +45,14 @@ internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Fun
         }
     }
 
+    /// <summary>What is believed of the credential now, for whoever remembers by it: doubted as soon as something else is believed. Null: nothing that counts.</summary>
+    public (T Value, Evidence Evidence)? Current(string id) =>
+        _believed.TryGetValue(id, out var belief) && belief is { Value: { } value, Doubted: false } && Age(belief) < options.BelieveFor && !isPast(value) ? (value, belief) : null;
+
     /// <summary>Written here, so it is so.</summary>
     public void Set(string id, T value)
     {
-        _believed[id] = new Belief(value, time.GetTimestamp());
+        Replace(id, new Belief(value, time.GetTimestamp()));
         EvictIfFull();
     }
 
@@ -56,7 +60,7 @@ internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Fun
     public void End(string id)
     {
         Interlocked.Increment(ref _heard);
-        _believed[id] = new Belief(null, time.GetTimestamp());
+        Replace(id, new Belief(null, time.GetTimestamp()));
         EvictIfFull();
     }
 
@@ -66,7 +70,7 @@ internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Fun
         Interlocked.Increment(ref _heard);
         if (_believed.ContainsKey(id))
         {
-            _believed[id] = new Belief(null, time.GetTimestamp());
+            Replace(id, new Belief(null, time.GetTimestamp()));
         }
     }
 
@@ -88,12 +92,17 @@ internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Fun
     {
         if (stored is null)
         {
-            _believed.TryRemove(id, out _);
+            Remove(id);
             return null;
         }
 
         var next = new Belief(stored, time.GetTimestamp());
         var learnt = before is null ? _believed.TryAdd(id, next) : _believed.TryUpdate(id, next, before);
+        if (learnt)
+        {
+            before?.Doubt();
+        }
+
         if (Volatile.Read(ref _heard) != heard)
         {
             next.Doubt();
@@ -101,6 +110,34 @@ internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Fun
 
         EvictIfFull();
         return learnt || !_believed.TryGetValue(id, out var other) ? stored : other.Value;
+    }
+
+    /// <summary>What is not held any more is doubted, always: somebody may remember by it.</summary>
+    private void Replace(string id, Belief next)
+    {
+        while (true)
+        {
+            if (!_believed.TryGetValue(id, out var before))
+            {
+                if (_believed.TryAdd(id, next))
+                {
+                    return;
+                }
+            }
+            else if (_believed.TryUpdate(id, next, before))
+            {
+                before.Doubt();
+                return;
+            }
+        }
+    }
+
+    private void Remove(string id)
+    {
+        if (_believed.TryRemove(id, out var removed))
+        {
+            removed.Doubt();
+        }
     }
 
     private void EvictIfFull()
@@ -113,7 +150,7 @@ internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Fun
         // A tenth at a time, the longest unverified first: a sort per entry would be the attack.
         foreach (var (id, _) in _believed.OrderBy(pair => pair.Value.ReadAt).Take((options.MaximumBelieved / 10) + 1))
         {
-            _believed.TryRemove(id, out _);
+            Remove(id);
         }
 
         Volatile.Write(ref _evicting, 0);
@@ -122,21 +159,14 @@ internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Fun
     private TimeSpan Age(Belief belief) => time.GetElapsedTime(belief.ReadAt);
 
     /// <summary>What the store said, and when. Without a value: ended.</summary>
-    private sealed class Belief(T? value, long readAt)
+    private sealed class Belief(T? value, long readAt) : Evidence(readAt)
     {
         private long _askedAt;
-        private volatile bool _doubted;
 
         public T? Value { get; } = value;
 
-        public long ReadAt { get; } = readAt;
-
         /// <summary>When the store was last asked without an answer; 0: never.</summary>
         public long AskedAt => Volatile.Read(ref _askedAt);
-
-        public bool Doubted => _doubted;
-
-        public void Doubt() => _doubted = true;
 
         public void AskedInVain(long now) => Volatile.Write(ref _askedAt, now);
     }

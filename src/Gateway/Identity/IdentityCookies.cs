@@ -22,11 +22,73 @@ internal static class IdentityCookies
     // A browser keeps a pair of these for each sign-in begun and not finished.
     private const int MaximumPending = 6;
 
-    public static bool IsOurs(string name) => name == Plain || Prefixes.Any(prefix => name.StartsWith(prefix, StringComparison.Ordinal));
+    /// <summary>Without regard to case, because the server finds cookies so: a workspace's <c>GATEWAY</c> would be taken for ours.</summary>
+    public static bool IsOurs(ReadOnlySpan<char> name)
+    {
+        if (name.Equals(Plain, StringComparison.OrdinalIgnoreCase))
+        {
+            return true;
+        }
+
+        foreach (var prefix in Prefixes)
+        {
+            if (name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>
+    /// A cookie's value as it was sent, the last where several have just this name; null: none has. The server's own reading takes no account of case, and a
+    /// script of a workspace can set a name in other letters beside ours, which it cannot touch.
+    /// </summary>
+    /// <param name="request">Whose cookies.</param>
+    /// <param name="name">As it was set.</param>
+    /// <param name="several">More than one has the name: a narrower path shadows the one that was set.</param>
+    public static string? Read(HttpRequest request, string name, out bool several)
+    {
+        several = false;
+        var found = default((string Line, Range Value)?);
+        foreach (var line in request.Headers.Cookie)
+        {
+            foreach (var pair in line.AsSpan().Split(';'))
+            {
+                if (ValueOf(line, pair, name) is { } value)
+                {
+                    several = found is not null;
+                    found = (line!, value);
+                }
+            }
+        }
+
+        return found is var (text, range) ? text[range] : null;
+    }
+
+    private static Range? ValueOf(ReadOnlySpan<char> line, Range pair, string name)
+    {
+        var (start, length) = pair.GetOffsetAndLength(line.Length);
+        var end = start + length;
+        while (start < end && line[start] == ' ')
+        {
+            start++;
+        }
+
+        while (end > start && line[end - 1] == ' ')
+        {
+            end--;
+        }
+
+        return line[start..end].StartsWith(name, StringComparison.Ordinal) && start + name.Length < end && line[start + name.Length] == '=' ? (start + name.Length + 1)..end : null;
+    }
 
     public static string SignInName(HttpRequest request) => request.IsHttps ? Host : Plain;
 
-    public static bool HasSignIn(HttpRequest request) => request.Cookies.ContainsKey(SignInName(request));
+    public static string ConsoleName(HttpRequest request) => request.IsHttps ? ConsoleHost : Console;
+
+    public static bool HasSignIn(HttpRequest request) => Read(request, SignInName(request), out _) is not null;
 
     /// <summary>Forgets abandoned sign-ins, so that they never pile up into headers too large to send.</summary>
     public static void ForgetPending(HttpContext context)
@@ -47,18 +109,18 @@ internal static class IdentityCookies
         name.StartsWith(Correlation, StringComparison.Ordinal) || name.StartsWith(Nonce, StringComparison.Ordinal);
 }
 
-/// <summary>Names the sign-in cookie by the request's scheme. Never chunks: the cookie is a handle.</summary>
-internal sealed class SignInCookie : ICookieManager
+/// <summary>One of the gateway's sign-in cookies, named by the request's scheme. Never chunks: the cookie is a handle.</summary>
+internal sealed class SignInCookie(Func<HttpRequest, string> nameOf) : ICookieManager
 {
     // Not on the callback: the cookie handler would give a new sign-in the handle of the old one, which somebody else may have planted.
     public string? GetRequestCookie(HttpContext context, string key) =>
-        context.Request.Path == IdentityPaths.Callback ? null : context.Request.Cookies[IdentityCookies.SignInName(context.Request)];
+        context.Request.Path == IdentityPaths.Callback ? null : IdentityCookies.Read(context.Request, nameOf(context.Request), out _);
 
     public void AppendResponseCookie(HttpContext context, string key, string? value, CookieOptions options) =>
-        context.Response.Cookies.Append(IdentityCookies.SignInName(context.Request), value ?? "", AtRoot(options));
+        context.Response.Cookies.Append(nameOf(context.Request), value ?? "", AtRoot(options));
 
     public void DeleteCookie(HttpContext context, string key, CookieOptions options) =>
-        context.Response.Cookies.Delete(IdentityCookies.SignInName(context.Request), AtRoot(options));
+        context.Response.Cookies.Delete(nameOf(context.Request), AtRoot(options));
 
     // __Host- demands the root path and no domain.
     private static CookieOptions AtRoot(CookieOptions options) => new(options) { Path = "/", Domain = null };

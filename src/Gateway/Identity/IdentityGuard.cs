@@ -9,29 +9,20 @@ internal sealed class IdentityGuard(RequestDelegate next, IOptions<IdentityOptio
     private readonly string? _scheme = SchemeOf(options.Value.PublicUrl);
     private readonly string? _consoleScheme = SchemeOf(options.Value.ConsoleUrl);
 
-    public async Task InvokeAsync(HttpContext context)
+    public Task InvokeAsync(HttpContext context)
     {
         if ((IOperatorsDoor.IsAt(context) ? _consoleScheme : _scheme) is { } scheme)
         {
             context.Request.Scheme = scheme;
         }
 
-        if (Fault(context.Request) is { } refusal)
+        if (Fault(context.Request) is not { } refusal)
         {
-            metrics.Refused(refusal.Type);
-            await RefusalResponse.WriteAsync(context, refusal);
-            return;
+            return next(context);
         }
 
-        try
-        {
-            await next(context);
-        }
-        catch (SignInStoreUnavailableException) when (!context.Response.HasStarted)
-        {
-            context.Response.Clear();
-            await RefusalResponse.WriteAsync(context, IdentityRefusals.StoreUnavailable);
-        }
+        metrics.Refused(refusal.Type);
+        return RefusalResponse.WriteAsync(context, refusal);
     }
 
     private static string? SchemeOf(string origin) => origin.Length > 0 ? new Uri(origin).Scheme : null;

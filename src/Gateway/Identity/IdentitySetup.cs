@@ -33,7 +33,8 @@ internal static class IdentitySetup
         services.AddSingleton<SameOrigin>();
         services.AddSingleton<Provider>();
         services.AddSingleton<RequestCredential>();
-        services.AddSingleton<VerifiedTokens>();
+        services.AddSingleton<PublishedKeys>();
+        services.AddSingleton<KnownCredentials>();
         services.AddSingleton<SignIns>();
         services.AddSingleton<PersonalTokens>();
         services.AddSingleton<UserAccess>();
@@ -86,9 +87,12 @@ internal static class IdentitySetup
         return services;
     }
 
+    /// <summary>What is settled before anybody is authenticated; once, before <see cref="UseIdentity"/>.</summary>
+    public static IApplicationBuilder UseIdentityGuard(this IApplicationBuilder app) => app.UseMiddleware<IdentityGuard>();
+
     /// <summary>Before everything that wants to know who asks.</summary>
     public static IApplicationBuilder UseIdentity(this IApplicationBuilder app) =>
-        app.UseMiddleware<IdentityGuard>().UseAuthentication().UseAuthorization();
+        app.Use(AnswerWithoutStoreAsync).UseAuthentication().UseAuthorization();
 
     public static void MapIdentity(this IEndpointRouteBuilder endpoints)
     {
@@ -108,6 +112,19 @@ internal static class IdentitySetup
         endpoints.Map("/.gateway/{**path}", context => RefusalResponse.WriteAsync(context, IdentityRefusals.NoSuchPath)).AllowAnonymous();
     }
 
+    private static async Task AnswerWithoutStoreAsync(HttpContext context, RequestDelegate next)
+    {
+        try
+        {
+            await next(context);
+        }
+        catch (SignInStoreUnavailableException) when (!context.Response.HasStarted)
+        {
+            context.Response.Clear();
+            await RefusalResponse.WriteAsync(context, IdentityRefusals.StoreUnavailable);
+        }
+    }
+
     private static void AddSchemes(IServiceCollection services)
     {
         services.AddAuthentication(IdentitySchemes.Chosen)
@@ -121,7 +138,6 @@ internal static class IdentitySetup
             .AddCookie(IdentitySchemes.Console)
             .AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(IdentitySchemes.ApiKey, _ => { });
         services.AddSingleton<IConfigureOptions<CookieAuthenticationOptions>, CookieSetup>();
-        services.AddSingleton<IConfigureOptions<CookieAuthenticationOptions>, ConsoleCookieSetup>();
         services.AddSingleton<IConfigureOptions<JwtBearerOptions>, BearerSetup>();
         services.AddSingleton<IConfigureOptions<OpenIdConnectOptions>, ProviderSetup>();
     }

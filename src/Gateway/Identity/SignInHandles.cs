@@ -12,7 +12,7 @@ internal sealed class SignInHandles(IOptionsMonitor<CookieAuthenticationOptions>
     /// <summary>The sign-in's <see cref="CredentialId"/>; null: no cookie, or none of ours.</summary>
     public string? Find(HttpContext context)
     {
-        var cookie = context.Request.Cookies[IdentityCookies.SignInName(context.Request)];
+        var cookie = IdentityCookies.Read(context.Request, IdentityCookies.SignInName(context.Request), out _);
         var handle = cookie is null ? null : options.Get(IdentitySchemes.Cookie).TicketDataFormat.Unprotect(cookie)?.Principal.FindFirst(HandleClaim)?.Value;
         return handle is null ? null : CredentialId.Of(handle);
     }

@@ -103,14 +103,20 @@ internal sealed partial class SignIns : ITicketStore
     /// <summary>The sign-in as it stands; null and known: there is none.</summary>
     public ValueTask<(AuthenticationTicket? Value, bool Known)> FindAsync(string id) => _believed.FindAsync(id);
 
+    /// <summary>The sign-in as it is believed now, without asking the store, and what that rests on. Null: nothing is believed.</summary>
+    public (AuthenticationTicket Value, Evidence Evidence)? Current(string id) => _believed.Current(id);
+
     /// <summary>Makes the next use of every sign-in ask the store.</summary>
     public void Unverify() => _believed.Doubt();
 
     /// <summary>Past its absolute end, whatever use was made of it.</summary>
-    public bool HasEnded(AuthenticationProperties properties) =>
-        !properties.Items.TryGetValue(EndsAtItem, out var text)
-        || !long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
-        || _time.GetUtcNow() >= DateTimeOffset.FromUnixTimeSeconds(seconds);
+    public bool HasEnded(AuthenticationProperties properties) => EndsAt(properties) is not { } end || _time.GetUtcNow() >= end;
+
+    /// <summary>Its absolute end; null: it has none, and does not count.</summary>
+    public static DateTimeOffset? EndsAt(AuthenticationProperties properties) =>
+        properties.Items.TryGetValue(EndsAtItem, out var text) && long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var seconds)
+            ? DateTimeOffset.FromUnixTimeSeconds(seconds)
+            : null;
 
     private async ValueTask<AuthenticationTicket?> RetrieveAsync(string handle, HttpContext? onUnknown)
     {

@@ -15,33 +15,19 @@ internal sealed class AnswerHeaders(OwnCookies cookies, WorkspaceConnections con
     private const string Own = "/.gateway/";
 
     /// <summary>Takes out and mends. False: the whole answer is meant for Fly's proxy, and nothing of it may pass.</summary>
-    public bool Disarm(HttpResponse response, string? authority)
+    /// <param name="response">With the workspace's headers copied to it.</param>
+    /// <param name="answer">The workspace's.</param>
+    public bool Disarm(HttpResponse response, HttpResponseMessage answer)
     {
-        List<(string Name, StringValues? Instead, string Kind)>? changes = null;
-        foreach (var (name, value) in response.Headers)
+        // Only these names can be of concern; the headers of the answer are read through without an allocation, those of the response could not be.
+        foreach (var (name, _) in answer.Headers.NonValidated)
         {
-            if (KindOf(name) is { } kind)
-            {
-                (changes ??= []).Add((name, null, kind));
-            }
-            else if (name.Equals(HeaderNames.SetCookie, StringComparison.OrdinalIgnoreCase) && SetCookieHeader.Without(value, cookies.IsOurs) is { } others)
-            {
-                (changes ??= []).Add((name, others, "cookie"));
-            }
-            else if (IsLocation(name) && WithoutPrivateAddress(value.ToString(), authority) is { } rewritten)
-            {
-                (changes ??= []).Add((name, rewritten, "location"));
-            }
-            else if (name.Equals("Service-Worker-Allowed", StringComparison.OrdinalIgnoreCase) && Covers(value.ToString(), response.HttpContext.Request.Path))
-            {
-                (changes ??= []).Add((name, null, "service_worker"));
-            }
+            Disarm(name, response, answer);
         }
 
-        foreach (var (name, instead, kind) in changes ?? [])
+        foreach (var (name, _) in answer.Content.Headers.NonValidated)
         {
-            response.Headers[name] = instead ?? default;
-            metrics.Disarmed(kind);
+            Disarm(name, response, answer);
         }
 
         // Wherever it stands: an answer may carry the header twice, and which of the two the platform's proxy reads is not ours to guess.
@@ -52,6 +38,31 @@ internal sealed class AnswerHeaders(OwnCookies cookies, WorkspaceConnections con
         }
 
         return true;
+    }
+
+    private void Disarm(string name, HttpResponse response, HttpResponseMessage answer)
+    {
+        var headers = response.Headers;
+        if (KindOf(name) is { } kind)
+        {
+            headers.Remove(name);
+            metrics.Disarmed(kind);
+        }
+        else if (name.Equals(HeaderNames.SetCookie, StringComparison.OrdinalIgnoreCase) && SetCookieHeader.Without(headers.SetCookie, cookies.IsOurs) is { } others)
+        {
+            headers.SetCookie = others;
+            metrics.Disarmed("cookie");
+        }
+        else if (IsLocation(name) && WithoutPrivateAddress(headers[name].ToString(), answer.RequestMessage?.RequestUri?.Host) is { } rewritten)
+        {
+            headers[name] = rewritten;
+            metrics.Disarmed("location");
+        }
+        else if (name.Equals("Service-Worker-Allowed", StringComparison.OrdinalIgnoreCase) && Covers(headers[name].ToString(), response.HttpContext.Request.Path))
+        {
+            headers.Remove(name);
+            metrics.Disarmed("service_worker");
+        }
     }
 
     private static string? KindOf(string name) => (name[0] | 0x20) switch

@@ -4,7 +4,7 @@ namespace Gateway.Proxying;
 /// Sends a safe request again, once and on another connection, when the workspace cut it off before any answer shortly after its boot: what comes up, or was
 /// suspended, resets connections that it took a moment ago. Later a cut connection is news, and goes to the client as such.
 /// </summary>
-internal sealed class FreshBootHandler(HttpMessageHandler inner, Func<string, bool> isFresh) : DelegatingHandler(inner)
+internal sealed class FreshBootHandler(HttpMessageHandler inner) : DelegatingHandler(inner)
 {
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -29,7 +29,5 @@ internal sealed class FreshBootHandler(HttpMessageHandler inner, Func<string, bo
     private static bool WasCut(HttpRequestException exception) =>
         exception.HttpRequestError is HttpRequestError.ResponseEnded || (exception.HttpRequestError is HttpRequestError.Unknown && exception.InnerException is IOException);
 
-    /// <summary>A probe has its own patience.</summary>
-    private bool MayGoAgain(HttpRequestMessage request) =>
-        request.Content is null && SendOnceHandler.IsSafe(request.Method) && !request.Options.TryGetValue(WorkspaceConnections.Plan, out _) && isFresh(request.RequestUri!.Host);
+    private static bool MayGoAgain(HttpRequestMessage request) => request.Content is null && SendOnceHandler.IsSafe(request.Method);
 }

@@ -18,9 +18,6 @@ internal static class HopHeaders
         "CF-Connecting-IP", "Forwarded", "Proxy", "True-Client-IP", "X-Client-IP", "X-Cluster-Client-IP", "X-Original-URL", "X-Real-IP", "X-Rewrite-URL",
     ];
 
-    /// <summary>The ones the gateway itself sets, on every request, in place of the client's.</summary>
-    private static readonly string[] SetByUs = ["Gateway-Assertion", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto"];
-
     public static bool IsClaimed(string name)
     {
         // Nearly all names end here.
@@ -33,7 +30,7 @@ internal static class HopHeaders
         {
             if (StartsWith(name, prefix))
             {
-                return !SetByUs.Contains(name, StringComparer.OrdinalIgnoreCase);
+                return true;
             }
         }
 

@@ -17,110 +17,79 @@ internal interface ILasting
 }
 
 /// <summary>
-/// The plain requests in progress through this replica: event streams and long downloads must end with their credential as sockets do. Every request passes
-/// here, so places are used again and nothing is locked.
+/// The plain answers in progress through this replica: event streams and long downloads must end with their credential as sockets do. Every request passes
+/// here, so the objects are used again and nothing is locked.
 /// </summary>
 internal sealed class OpenAnswers(TimeProvider time)
 {
     /// <summary>What lasts longer is looked at by time as well: its credential may have ended between being checked and being listed here.</summary>
     private static readonly TimeSpan Lasts = TimeSpan.FromSeconds(1);
 
-    private readonly ConcurrentQueue<Place> _free = new();
+    private readonly ConcurrentQueue<OpenAnswer> _free = new();
 
     // As many as there ever were requests at once; only grows.
-    private Place? _last;
+    private OpenAnswer? _last;
 
-    public IEnumerable<OpenAnswer> All
+    /// <summary>One reader at a time.</summary>
+    public IEnumerable<LastingAnswer> All
     {
         get
         {
-            for (var place = Volatile.Read(ref _last); place is not null; place = place.Previous)
+            var lookAgainAt = time.GetUtcNow() + Lasts;
+            for (var answer = Volatile.Read(ref _last); answer is not null; answer = answer.Previous)
             {
-                if (Volatile.Read(ref place.Answer) is { } answer)
+                if (answer.Lasting(lookAgainAt) is { } lasting)
                 {
-                    yield return answer;
+                    yield return lasting;
                 }
             }
         }
     }
 
-    public OpenAnswer Add(UserId user, HttpContext context)
+    /// <summary>Takes the place of the context's response body until <see cref="End"/>.</summary>
+    public OpenAnswer Begin(in Forward forward)
     {
-        var place = _free.TryDequeue(out var free) ? free : Grow();
-        var answer = new OpenAnswer(user, context, place) { LookAgainAt = time.GetUtcNow() + Lasts };
-        Volatile.Write(ref place.Answer, answer);
+        var answer = _free.TryDequeue(out var free) ? free : Grow();
+        answer.Begin(forward);
         return answer;
     }
 
-    /// <summary>After this nothing cuts the connection for it any more, which may carry somebody else's request next. May be called twice.</summary>
-    public void Remove(OpenAnswer answer)
+    /// <summary>After this nothing cuts the connection for it any more, which may carry somebody else's request next. Once.</summary>
+    public void End(OpenAnswer answer)
     {
-        if (answer.TryEnd())
-        {
-            Volatile.Write(ref answer.Place.Answer, null);
-            _free.Enqueue(answer.Place);
-        }
+        answer.End();
+        _free.Enqueue(answer);
     }
 
-    private Place Grow()
+    private OpenAnswer Grow()
     {
-        var place = new Place();
+        var answer = new OpenAnswer();
         do
         {
-            place.Previous = Volatile.Read(ref _last);
+            answer.Previous = Volatile.Read(ref _last);
         }
-        while (Interlocked.CompareExchange(ref _last, place, place.Previous) != place.Previous);
-        return place;
-    }
-
-    internal sealed class Place
-    {
-        public OpenAnswer? Answer;
-
-        public Place? Previous;
+        while (Interlocked.CompareExchange(ref _last, answer, answer.Previous) != answer.Previous);
+        return answer;
     }
 }
 
-/// <summary>One plain request in progress.</summary>
-internal sealed class OpenAnswer(UserId user, HttpContext context, OpenAnswers.Place place) : ILasting
+/// <summary>One plain answer in progress, as whoever watches over its credential sees it.</summary>
+/// <param name="answer">The object, which carries another request's answer later.</param>
+/// <param name="use">Which of its uses is meant.</param>
+/// <param name="user">Whose it is.</param>
+/// <param name="holder">Who asked, and by what.</param>
+internal sealed class LastingAnswer(OpenAnswer answer, long use, UserId user, ClaimsPrincipal holder) : ILasting
 {
-    private const int Open = 0;
-    private const int Cutting = 1;
-    private const int WasCut = 2;
-    private const int Ended = 3;
-
-    private int _state;
-
     public UserId User => user;
 
-    public ClaimsPrincipal Holder { get; } = context.User;
+    public ClaimsPrincipal Holder => holder;
 
     public DateTimeOffset? GoodUntil { get; set; }
 
     public DateTimeOffset LookAgainAt { get; set; }
 
-    public OpenAnswers.Place Place => place;
+    public bool IsOf(long other) => use == other;
 
     /// <summary>Ends the connection, or the stream of it, unless the request has ended.</summary>
-    public void Cut()
-    {
-        if (Interlocked.CompareExchange(ref _state, Cutting, Open) == Open)
-        {
-            context.Abort();
-            Volatile.Write(ref _state, WasCut);
-        }
-    }
-
-    /// <summary>True once. Waits the moment that a cut takes, because the context is another request's afterwards.</summary>
-    public bool TryEnd()
-    {
-        var spin = default(SpinWait);
-        int before;
-        while ((before = Volatile.Read(ref _state)) == Cutting || (before != Ended && Interlocked.CompareExchange(ref _state, Ended, before) != before))
-        {
-            spin.SpinOnce();
-        }
-
-        return before != Ended;
-    }
+    public void Cut() => answer.Cut(use);
 }

@@ -1,68 +1,60 @@
 using System.Buffers.Binary;
 using System.Net;
 using System.Net.Sockets;
-using System.Threading.RateLimiting;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Proxying;
 
 /// <summary>
 /// How much one address, and one user, may ask of this replica. Addresses are limited before anybody looks at a credential, so that guessing is slow;
-/// users after. A limit of 0 is none.
+/// users after. A limit of 0 is none. Every request passes here twice and takes no lock.
 /// </summary>
-internal sealed class RequestLimits : IDisposable
+internal sealed class RequestLimits
 {
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
 
-    private readonly PartitionedRateLimiter<ulong>? _addresses;
-    private readonly PartitionedRateLimiter<UserId>? _users;
-    private readonly PartitionedRateLimiter<UserId>? _atOnce;
-    private readonly PartitionedRateLimiter<UserId>? _sockets;
+    private readonly Allowances<ulong> _addresses;
+    private readonly Allowances<UserId> _users;
+    private readonly ProxyingOptions _limits;
 
-    public RequestLimits(IOptions<ProxyingOptions> options)
+    public RequestLimits(IOptions<ProxyingOptions> options, TimeProvider time)
     {
-        var limits = options.Value;
-        _addresses = Rate<ulong>(limits.RequestsPerAddress, limits.BurstPerAddress);
-        _users = Rate<UserId>(limits.RequestsPerUser, limits.BurstPerUser);
-        _atOnce = AtOnce(limits.ConcurrentPerUser);
-        _sockets = AtOnce(limits.SocketsPerUser);
+        _limits = options.Value;
+        _addresses = new(_limits.RequestsPerAddress, _limits.BurstPerAddress, time);
+        _users = new(_limits.RequestsPerUser, _limits.BurstPerUser, time);
     }
 
     /// <summary>Null: the address may ask. Otherwise when it may again.</summary>
     public TimeSpan? Refuse(IPAddress? address)
     {
         // Loopback is the gateway's own host: no client's, and where a proxy of the host's own is in front, everybody's.
-        if (_addresses is null || address is null || IPAddress.IsLoopback(address))
-        {
-            return null;
-        }
-
-        using var lease = _addresses.AttemptAcquire(KeyOf(address));
-        return lease.IsAcquired ? null : RetryAfter(lease);
+        return _limits.RequestsPerAddress == 0 || address is null || IPAddress.IsLoopback(address) ? null : _addresses.Take(_addresses.Of(KeyOf(address)));
     }
 
     /// <summary>Counts the user's request until the admission is disposed, whatever it says.</summary>
     public Admission Admit(UserId user, bool isSocket)
     {
-        if (_users is not null)
+        while (true)
         {
-            using var rate = _users.AttemptAcquire(user);
-            if (!rate.IsAcquired)
+            var allowance = _users.Of(user);
+            if (allowance.TryOpen(isSocket, isSocket ? _limits.SocketsPerUser : _limits.ConcurrentPerUser) is not { } opened)
             {
-                return new Admission(null, RetryAfter(rate));
+                continue;
             }
+
+            if (!opened)
+            {
+                return new Admission(null, isSocket, Second);
+            }
+
+            if (_users.Take(allowance) is not { } later)
+            {
+                return new Admission(allowance, isSocket, null);
+            }
+
+            allowance.Close(isSocket);
+            return new Admission(null, isSocket, later);
         }
-
-        var lease = (isSocket ? _sockets : _atOnce)?.AttemptAcquire(user);
-        return new Admission(lease, lease is { IsAcquired: false } ? Second : null);
-    }
-
-    public void Dispose()
-    {
-        _addresses?.Dispose();
-        _users?.Dispose();
-        _atOnce?.Dispose();
-        _sockets?.Dispose();
     }
 
     /// <summary>An IPv4 address, or the half of an IPv6 address that a network gives out: who has one address of it has them all.</summary>
@@ -78,31 +70,13 @@ internal sealed class RequestLimits : IDisposable
             ? BinaryPrimitives.ReadUInt32BigEndian(bytes[(written - 4)..written])
             : BinaryPrimitives.ReadUInt64BigEndian(bytes);
     }
-
-    private static TimeSpan RetryAfter(RateLimitLease lease) => lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : Second;
-
-    private static PartitionedRateLimiter<TKey>? Rate<TKey>(int perSecond, int burst)
-        where TKey : notnull
-    {
-        // One factory for all keys: a call makes nothing but what the key needs the first time.
-        Func<TKey, RateLimiter> make = _ => new TokenBucketRateLimiter(new TokenBucketRateLimiterOptions
-        {
-            TokensPerPeriod = perSecond, ReplenishmentPeriod = Second, TokenLimit = burst, QueueLimit = 0, AutoReplenishment = false,
-        });
-        return perSecond == 0 ? null : PartitionedRateLimiter.Create<TKey, TKey>(key => RateLimitPartition.Get(key, make));
-    }
-
-    private static PartitionedRateLimiter<UserId>? AtOnce(int most)
-    {
-        Func<UserId, RateLimiter> make = _ => new ConcurrencyLimiter(new ConcurrencyLimiterOptions { PermitLimit = most, QueueLimit = 0 });
-        return most == 0 ? null : PartitionedRateLimiter.Create<UserId, UserId>(user => RateLimitPartition.Get(user, make));
-    }
 }
 
 /// <summary>A user's request, counted while it lasts.</summary>
-/// <param name="Lease">What counts it; null where nothing does.</param>
+/// <param name="Counted">Where; null where it is not.</param>
+/// <param name="IsSocket">As what.</param>
 /// <param name="RetryAfter">Set: it is one too many.</param>
-internal readonly record struct Admission(RateLimitLease? Lease, TimeSpan? RetryAfter) : IDisposable
+internal readonly record struct Admission(Allowance? Counted, bool IsSocket, TimeSpan? RetryAfter) : IDisposable
 {
-    public void Dispose() => Lease?.Dispose();
+    public void Dispose() => Counted?.Close(IsSocket);
 }

@@ -49,7 +49,8 @@ internal sealed class SendOnceHandler(HttpMessageHandler inner) : DelegatingHand
     /// </summary>
     public static Encoding? EncodingOf(string header, HttpRequestMessage request)
     {
-        if (header.Equals("Host", StringComparison.OrdinalIgnoreCase) && request.Options.TryGetValue(Key, out var sending))
+        // Asking a request for its options makes them, so a safe one is not asked.
+        if (!IsSafe(request.Method) && header.Equals("Host", StringComparison.OrdinalIgnoreCase) && request.Options.TryGetValue(Key, out var sending))
         {
             sending.Begin();
         }

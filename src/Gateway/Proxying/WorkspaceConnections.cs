@@ -19,8 +19,9 @@ internal sealed partial class WorkspaceConnections : IDisposable
     /// <summary>How long after a replica first heard of a boot its connections may be reset: a boot, and the first requests after it.</summary>
     private static readonly TimeSpan Fresh = TimeSpan.FromMinutes(2);
 
-    private readonly ConcurrentDictionary<MachineId, Life> _lives = new();
-    private readonly ConcurrentDictionary<string, Place> _addresses = new(StringComparer.OrdinalIgnoreCase);
+    private readonly ConcurrentDictionary<MachineId, MachineLife> _lives = new();
+    private readonly ConcurrentDictionary<string, MachineLife> _lifeOf = new(StringComparer.OrdinalIgnoreCase);
+    private readonly HttpMessageInvoker _fresh;
     private readonly ProxyingOptions _options;
     private readonly AllowedDestinations _allowed;
     private readonly TimeProvider _time;
@@ -31,13 +32,14 @@ internal sealed partial class WorkspaceConnections : IDisposable
         (_allowed, _logger) = (allowed, logger);
         _options = options.Value;
         _time = time;
-        Invoker = new HttpMessageInvoker(new FreshBootHandler(new SendOnceHandler(new SocketsHttpHandler
+        var once = new SendOnceHandler(new SocketsHttpHandler
         {
             UseProxy = false,
             AllowAutoRedirect = false,
             UseCookies = false,
             AutomaticDecompression = DecompressionMethods.None,
-            ActivityHeadersPropagator = new Yarp.ReverseProxy.Forwarder.ReverseProxyPropagator(System.Diagnostics.DistributedContextPropagator.Current),
+            // What the client says of its trace passes as any header does. A span of the transport's own for each request cost more than the rest of it (measured).
+            ActivityHeadersPropagator = null,
             PooledConnectionIdleTimeout = _options.KeepConnections,
             PooledConnectionLifetime = Timeout.InfiniteTimeSpan,
             ConnectTimeout = Timeout.InfiniteTimeSpan,
@@ -46,33 +48,40 @@ internal sealed partial class WorkspaceConnections : IDisposable
             ConnectCallback = ConnectAsync,
             RequestHeaderEncodingSelector = SendOnceHandler.EncodingOf,
             ResponseHeaderEncodingSelector = static (_, _) => Encoding.Latin1,
-        }), IsFresh));
+        });
+        Invoker = new HttpMessageInvoker(once);
+        _fresh = new HttpMessageInvoker(new FreshBootHandler(once), disposeHandler: false);
     }
 
-    /// <summary>Sends one request whose URI has the authority of <see cref="Authority"/>.</summary>
+    /// <summary>Sends one request whose URI has the authority of a <see cref="MachineLife"/>.</summary>
     public HttpMessageInvoker Invoker { get; }
 
-    /// <summary>The authority of one life of one machine, and its address. Cheap when nothing changed. Null: its address is one that may not be dialled.</summary>
-    public string? Authority(in Destination destination)
+    /// <summary>The same, for a request of a client's to this life.</summary>
+    public HttpMessageInvoker InvokerFor(MachineLife life) => _time.GetElapsedTime(life.Since) < Fresh ? _fresh : Invoker;
+
+    /// <summary>One life of one machine, ready to be sent to. Cheap when nothing changed. Null: its address is one that may not be dialled.</summary>
+    public MachineLife? Find(in Destination destination)
     {
         if (_lives.TryGetValue(destination.Machine, out var life) && life.Boot == destination.Boot && life.Address == destination.Address)
         {
-            return life.Authority;
+            return life;
         }
 
         return Register(destination);
     }
 
     /// <summary>The address behind an authority; null: that life is over.</summary>
-    public IPAddress? AddressOf(string? authority) => authority is null ? null : Find(authority)?.Address;
+    public IPAddress? AddressOf(string? authority) => authority is null ? null : EndPointOf(authority)?.Address;
 
-    public void Dispose() => Invoker.Dispose();
+    public void Dispose()
+    {
+        _fresh.Dispose();
+        Invoker.Dispose();
+    }
 
-    private IPEndPoint? Find(string authority) => _addresses.GetValueOrDefault(authority)?.EndPoint;
+    private IPEndPoint? EndPointOf(string authority) => _lifeOf.GetValueOrDefault(authority)?.EndPoint;
 
-    private bool IsFresh(string authority) => _addresses.GetValueOrDefault(authority) is { } place && _time.GetElapsedTime(place.Since) < Fresh;
-
-    private string? Register(in Destination destination)
+    private MachineLife? Register(in Destination destination)
     {
         // What is checked here is what is dialled: no name is looked up between the two.
         var endPoint = new IPEndPoint(IPAddress.Parse(destination.Address), _options.WorkspacePort);
@@ -84,21 +93,21 @@ internal sealed partial class WorkspaceConnections : IDisposable
 
         // Machine ids are hexadecimal on Fly; anything else is encoded, so that no id can name another authority.
         var name = destination.Machine.Value.All(char.IsAsciiLetterOrDigit) ? destination.Machine.Value : Convert.ToHexStringLower(Encoding.UTF8.GetBytes(destination.Machine.Value));
-        var life = new Life(destination.Boot, destination.Address, string.Create(CultureInfo.InvariantCulture, $"{name}-{destination.Boot}"));
-        _addresses[life.Authority] = new Place(endPoint, _time.GetTimestamp());
+        var life = new MachineLife(destination.Boot, destination.Address, string.Create(CultureInfo.InvariantCulture, $"{name}-{destination.Boot}"), endPoint, _time.GetTimestamp());
+        _lifeOf[life.Authority] = life;
         _lives.TryGetValue(destination.Machine, out var former);
         _lives[destination.Machine] = life;
         if (former is not null && former.Authority != life.Authority)
         {
-            _addresses.TryRemove(former.Authority, out _);
+            _lifeOf.TryRemove(former.Authority, out _);
         }
 
-        return life.Authority;
+        return life;
     }
 
     private async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
     {
-        if (Find(context.DnsEndPoint.Host) is not { } endPoint)
+        if (EndPointOf(context.DnsEndPoint.Host) is not { } endPoint)
         {
             throw new HttpRequestException(HttpRequestError.ConnectionError, "The machine's life is over.");
         }
@@ -139,13 +148,21 @@ internal sealed partial class WorkspaceConnections : IDisposable
         }
     }
 
-    private sealed record Place(IPEndPoint EndPoint, long Since);
-
-    private sealed record Life(long Boot, string Address, string Authority);
-
     private static partial class Log
     {
         [LoggerMessage(5001, LogLevel.Error, "Machine {Machine} is said to be at {Address}, which is not an address to dial: it is outside of Proxying:AllowedNetworks, or the gateway's own", EventName = "DestinationRefused")]
         public static partial void Refused(ILogger logger, MachineId machine, string address);
     }
+}
+
+/// <summary>One life of one machine: what a connection belongs to.</summary>
+/// <param name="Boot">Which of its lives.</param>
+/// <param name="Address">An IP literal, as the record has it.</param>
+/// <param name="Authority">Names the pool of its connections.</param>
+/// <param name="EndPoint">What is dialled.</param>
+/// <param name="Since">When this replica first heard of it; a timestamp of the provider of time.</param>
+internal sealed record MachineLife(long Boot, string Address, string Authority, IPEndPoint EndPoint, long Since)
+{
+    /// <summary>What stands before the path in the URI of a request to it.</summary>
+    public string Prefix { get; } = "http://" + Authority;
 }

@@ -1,17 +1,16 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Runtime.CompilerServices;
 using Gateway.Proxying.Sockets;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.Options;
 using Yarp.ReverseProxy.Forwarder;
-using Yarp.ReverseProxy.Transforms.Builder;
 
 namespace Gateway.Proxying;
 
 /// <summary>Forwards one request, or passes one socket through, to one life of one machine.</summary>
 internal sealed class WorkspaceForwarder(
     IHttpForwarder forwarder,
-    ITransformBuilder transformBuilder,
     WorkspaceTransforms transforms,
     WorkspaceConnections connections,
     OpenSockets sockets,
@@ -22,7 +21,6 @@ internal sealed class WorkspaceForwarder(
 {
     private static readonly ForwarderRequestConfig Socket = Config(Timeout.InfiniteTimeSpan);
 
-    private readonly HttpTransformer _transformer = transforms.Build(transformBuilder);
     private readonly ForwarderRequestConfig _plain = Config(options.Value.AnswerSilence);
     private readonly ConcurrentDictionary<TimeSpan, ForwarderRequestConfig> _bySilence = new();
 
@@ -30,39 +28,58 @@ internal sealed class WorkspaceForwarder(
     /// After <see cref="ForwardOutcome.NeverReached"/> the answer is untouched and the body unread, so the call may be repeated. After any other outcome
     /// but <see cref="ForwardOutcome.Completed"/> the answer may have begun; if it has not, it is untouched.
     /// </summary>
-    public async Task<ForwardOutcome> ForwardAsync(HttpContext context, Destination destination, UserId user, Traffic traffic, CancellationToken drain)
+    public ValueTask<ForwardOutcome> ForwardAsync(in Forward forward, in Destination destination, CancellationToken drain)
     {
-        if (connections.Authority(destination) is not { } authority)
+        if (connections.Find(destination) is not { } life)
         {
             metrics.Forwarded(ForwardOutcome.Forbidden);
-            return ForwardOutcome.Forbidden;
+            return ValueTask.FromResult(ForwardOutcome.Forbidden);
         }
 
-        OpenSocket? socket = null;
-        var answer = answers.Add(user, context);
-        var features = new SocketFeatures(context, stream => Track(stream).Stream);
-        var upgrades = features.Install();
-        // Also where an upgrade is asked for: the workspace may answer plainly.
-        CountAnswer(context, traffic);
+        if (forward.Context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
+        {
+            // What a workspace takes is its own affair.
+            limit.MaxRequestBodySize = null;
+        }
 
+        return SocketFeatures.AreAskedFor(forward.Context) ? PassThroughAsync(forward, destination.Machine, life, drain) : AnswerAsync(forward, life, drain);
+    }
+
+    [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
+    private async ValueTask<ForwardOutcome> AnswerAsync(Forward forward, MachineLife life, CancellationToken drain)
+    {
+        var context = forward.Context;
+        var answer = answers.Begin(forward);
         try
         {
-            var prefix = $"http://{authority}";
-            var error = await forwarder.SendAsync(context, prefix, connections.Invoker, upgrades ? Socket : ConfigOf(context), _transformer, drain);
-            var outcome = OutcomeOf(context, error, drain);
-            metrics.Forwarded(outcome);
-            if (outcome is not ForwardOutcome.Completed && !context.Response.HasStarted)
-            {
-                context.Response.Clear();
-                context.Features.Set<IForwarderErrorFeature>(null);
-            }
-
-            return outcome;
+            return Finish(context, await forwarder.SendAsync(context, life.Prefix, connections.InvokerFor(life), ConfigOf(context), transforms, drain), answer.IsSteering, drain);
         }
         finally
         {
-            answers.Remove(answer);
+            answers.End(answer);
+        }
+    }
+
+    private async ValueTask<ForwardOutcome> PassThroughAsync(Forward forward, MachineId machine, MachineLife life, CancellationToken drain)
+    {
+        var context = forward.Context;
+        // The workspace may answer plainly.
+        var answer = answers.Begin(forward);
+        OpenSocket? socket = null;
+        var features = new SocketFeatures(context, stream => Track(stream).Stream);
+        features.Install();
+        try
+        {
+            return Finish(context, await forwarder.SendAsync(context, life.Prefix, connections.InvokerFor(life), Socket, transforms, drain), answer is { IsSteering: true }, drain);
+        }
+        finally
+        {
             features.Remove();
+            if (answer is not null)
+            {
+                answers.End(answer);
+            }
+
             if (socket is not null)
             {
                 sockets.Remove(socket);
@@ -71,14 +88,28 @@ internal sealed class WorkspaceForwarder(
 
         OpenSocket Track(Stream stream)
         {
+            // A socket is told why it ends.
+            answers.End(answer);
+            answer = null;
             var isWebSocket = context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true, Protocol: "websocket" }
                 || context.Request.Headers.Upgrade.ToString().Equals("websocket", StringComparison.OrdinalIgnoreCase);
-            socket = new OpenSocket(destination.Machine, user, new SocketStream(stream, isWebSocket, traffic, time), context);
-            // A socket is told why it ends.
-            answers.Remove(answer);
+            socket = new OpenSocket(machine, forward.User, new SocketStream(stream, isWebSocket, forward.Traffic, time), context);
             sockets.Add(socket);
             return socket;
         }
+    }
+
+    private ForwardOutcome Finish(HttpContext context, ForwarderError error, bool isSteering, CancellationToken drain)
+    {
+        var outcome = error is not ForwarderError.None ? FailureOf(context, error, drain) : isSteering ? ForwardOutcome.Steering : ForwardOutcome.Completed;
+        metrics.Forwarded(outcome);
+        if (outcome is not ForwardOutcome.Completed && !context.Response.HasStarted)
+        {
+            context.Response.Clear();
+            context.Features.Set<IForwarderErrorFeature>(null);
+        }
+
+        return outcome;
     }
 
     private ForwarderRequestConfig ConfigOf(HttpContext context)
@@ -100,27 +131,8 @@ internal sealed class WorkspaceForwarder(
         AllowResponseBuffering = false,
     };
 
-    /// <summary>Counts the answer's bytes as they are written, and lifts the server's own limit on the body: what a workspace takes is its own affair.</summary>
-    private static void CountAnswer(HttpContext context, Traffic traffic)
+    private static ForwardOutcome FailureOf(HttpContext context, ForwarderError error, CancellationToken drain)
     {
-        if (context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
-        {
-            limit.MaxRequestBodySize = null;
-        }
-
-        if (context.Features.Get<IHttpResponseBodyFeature>() is { } body and not CountedAnswer)
-        {
-            context.Features.Set<IHttpResponseBodyFeature>(new CountedAnswer(body, traffic));
-        }
-    }
-
-    private static ForwardOutcome OutcomeOf(HttpContext context, ForwarderError error, CancellationToken drain)
-    {
-        if (error is ForwarderError.None)
-        {
-            return context.Features.Get<IHttpResponseBodyFeature>() is CountedAnswer { IsSteering: true } ? ForwardOutcome.Steering : ForwardOutcome.Completed;
-        }
-
         if (drain.IsCancellationRequested)
         {
             return ForwardOutcome.Drained;

@@ -21,13 +21,14 @@ internal enum PathOwner
 /// </summary>
 internal static class WorkspacePath
 {
-    private const string Own = "/.gateway";
+    private const string Own = "/" + Name;
+    private const string Name = ".gateway";
 
     public static PathOwner OwnerOf(string rawTarget)
     {
         var path = PathOf(rawTarget);
-        // The common case costs one search: without a dot or a percent sign nothing can normalise to our own path.
-        if (path.AsSpan().IndexOfAny('.', '%', '\\') < 0)
+        // The common case costs a search: what is not encoded loses characters when it is normalised and wins none, so our own name must be in it already.
+        if (path.AsSpan().IndexOfAny('%', '\\') < 0 && !path.Contains(Name, StringComparison.OrdinalIgnoreCase))
         {
             return PathOwner.Workspace;
         }

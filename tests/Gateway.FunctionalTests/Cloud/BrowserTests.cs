@@ -43,7 +43,7 @@ public sealed class BrowserTests
         var page = await SignInAsync(browser, cloud, "alice");
 
         Assert.DoesNotContain("gateway", await page.EvaluateAsync<string>("() => document.cookie"), StringComparison.Ordinal);
-        await page.EvaluateAsync("() => { document.cookie = 'gateway=evil; path=/'; document.cookie = 'gateway=evil; path=/.gateway'; }");
+        await page.EvaluateAsync("() => { document.cookie = 'gateway=evil; path=/'; document.cookie = 'gateway=evil; path=/.gateway'; document.cookie = 'GATEWAY=evil; path=/'; }");
         foreach (var script in new[] { "/sw.js", "/.gateway/sw.js", "/.gateway/me" })
         {
             Assert.Equal("refused", await page.EvaluateAsync<string>("script => navigator.serviceWorker.register(script, { scope: '/' }).then(() => 'registered', () => 'refused')", script));

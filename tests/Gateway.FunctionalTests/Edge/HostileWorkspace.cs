@@ -85,6 +85,7 @@ internal sealed class HostileWorkspace : IAsyncDisposable
             case "/cookie":
                 headers.Append("Set-Cookie", "gateway=evil; Path=/; HttpOnly; SameSite=Lax");
                 headers.Append("Set-Cookie", "gateway=; Path=/; Max-Age=0");
+                headers.Append("Set-Cookie", "GATEWAY=evil; Path=/; HttpOnly; SameSite=Lax");
                 headers.Append("Set-Cookie", "gateway.form=evil; Path=/");
                 headers.Append("Set-Cookie", "own=1; Path=/");
                 break;

@@ -105,11 +105,22 @@ internal sealed class GatewayHost : IAsyncDisposable
         builder.Services.AddSingleton<PublicListener>();
         builder.Services.AddSingleton<Microsoft.Extensions.Options.IConfigureOptions<KestrelServerOptions>>(provider => provider.GetRequiredService<PublicListener>());
         var app = builder.Build();
+        app.UseIdentityGuard();
+        // As the gateway itself does: what is known of a credential lets the next request in.
+        app.Use((context, next) => context.Request.Path.StartsWithSegments("/.gateway", StringComparison.Ordinal) || OperationsListener.IsOperations(context)
+            || context.RequestServices.GetRequiredService<KnownCredentials>().Find(context) is not { } caller
+            ? next(context)
+            : EchoAsync(context, caller, "known"));
         app.UseRouting();
         app.UseIdentity();
         app.MapIdentity();
         app.MapOperations();
-        app.Map("/{**path}", EchoAsync).RequireAuthorization(IdentityPolicies.Workspace);
+        app.Map("/{**path}", context =>
+        {
+            var caller = Caller.Authenticated(context);
+            context.RequestServices.GetRequiredService<KnownCredentials>().Remember(context, caller);
+            return EchoAsync(context, caller, "judged");
+        }).RequireAuthorization(IdentityPolicies.Workspace);
         return app;
     }
 
@@ -135,11 +146,12 @@ internal sealed class GatewayHost : IAsyncDisposable
 
     private static int PublicPort(WebApplication app) => app.Services.GetRequiredService<PublicListener>().Port;
 
-    private static Task EchoAsync(HttpContext context)
+    private static Task EchoAsync(HttpContext context, Caller caller, string by)
     {
-        context.Response.Headers["X-User"] = context.User.GetUserId().Value;
-        context.Response.Headers["X-Consumed"] = context.Items.ContainsKey(IdentityItems.CredentialConsumed).ToString();
-        return context.Response.WriteAsync("workspace of " + context.User.GetUserId().Value);
+        context.Response.Headers["X-User"] = caller.User.Value;
+        context.Response.Headers["X-Consumed"] = caller.ByHeader.ToString();
+        context.Response.Headers["X-Let-In"] = by;
+        return context.Response.WriteAsync("workspace of " + caller.User.Value);
     }
 
     private sealed class PublicListener : Microsoft.Extensions.Options.IConfigureOptions<KestrelServerOptions>

@@ -45,7 +45,7 @@ public sealed class WorkspaceProbeTests : IAsyncDisposable
         using var connections = Serve(_ => HttpStatusCode.OK);
         await ProbeAsync(connections, TimeSpan.FromSeconds(30));
 
-        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{connections.Authority(Target)}/page");
+        using var request = new HttpRequestMessage(HttpMethod.Get, $"http://{connections.Find(Target)!.Authority}/page");
         using var response = await connections.Invoker.SendAsync(request, CancellationToken.None).WaitAsync(Bound);
 
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);

@@ -13,8 +13,10 @@ public sealed class IdentityCookiesTests
     [InlineData("gateway.console", true)]
     [InlineData("__Host-gateway.console", true)]
     [InlineData("gateways", false)]
+    [InlineData("__Host-gate", false)]
     [InlineData("my-gateway", false)]
-    [InlineData("Gateway", false)]
+    [InlineData("GATEWAY", true)]
+    [InlineData("__host-Gateway", true)]
     [InlineData("session", false)]
     public void Cookie_IsOursByName(string name, bool expected) => Assert.Equal(expected, IdentityCookies.IsOurs(name));
 }

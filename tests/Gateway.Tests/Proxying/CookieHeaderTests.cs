@@ -25,7 +25,7 @@ public sealed class CookieHeaderTests
     [Fact]
     public void Answers_that_set_own_cookies_lose_just_those()
     {
-        var left = SetCookieHeader.Without(new StringValues(["a=1; Path=/", "gateway=stolen; Path=/", "__Host-gateway=x"]), IdentityCookies.IsOurs);
+        var left = SetCookieHeader.Without(new StringValues(["a=1; Path=/", "GATEWAY=planted", "gateway=stolen; Path=/", "__Host-gateway=x"]), IdentityCookies.IsOurs);
 
         Assert.Equal(new StringValues("a=1; Path=/"), left);
     }

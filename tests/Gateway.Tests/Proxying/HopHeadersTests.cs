@@ -32,13 +32,13 @@ public sealed class HopHeadersTests
     [InlineData("Gateway-User")]
     [InlineData("gateway_assertion")]
     [InlineData("X-Gateway-Anything")]
-    public void ClaimOfAHop_IsOne(string name) => Assert.True(HopHeaders.IsClaimed(name));
-
-    [Theory]
     [InlineData("X-Forwarded-For")]
     [InlineData("X-Forwarded-Host")]
     [InlineData("x-forwarded-proto")]
     [InlineData("Gateway-Assertion")]
+    public void ClaimOfAHop_IsOne(string name) => Assert.True(HopHeaders.IsClaimed(name));
+
+    [Theory]
     [InlineData("X-Requested-With")]
     [InlineData("X-Custom")]
     [InlineData("Referer")]
@@ -49,7 +49,7 @@ public sealed class HopHeadersTests
     [InlineData("Proxy-Status")]
     [InlineData("x")]
     [InlineData("f")]
-    public void HeaderOfTheClientsOwnOrOurs_IsNone(string name) => Assert.False(HopHeaders.IsClaimed(name));
+    public void HeaderOfTheClientsOwn_IsNone(string name) => Assert.False(HopHeaders.IsClaimed(name));
 
     [Theory]
     [InlineData("gateway-1", true)]

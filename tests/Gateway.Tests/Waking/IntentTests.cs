@@ -1,4 +1,3 @@
-using System.Security.Claims;
 using Gateway.Identity;
 using Gateway.Waking;
 using Microsoft.AspNetCore.Http;
@@ -52,12 +51,12 @@ public sealed class IntentTests
 
     private static Intent Of(string scheme, string method, string mode, Action<HttpRequest>? more = null)
     {
-        var context = new DefaultHttpContext { User = new ClaimsPrincipal(new ClaimsIdentity([], scheme)) };
+        var context = new DefaultHttpContext();
         context.Request.Method = method;
         context.Request.Path = "/";
         context.Request.Headers["Sec-Fetch-Mode"] = mode;
         more?.Invoke(context.Request);
-        return Intent.Of(context, ["/monitor"]);
+        return Intent.Of(context.Request, scheme != IdentitySchemes.Cookie, ["/monitor"]);
     }
 
     private static void AsSocket(HttpRequest request)

@@ -18,9 +18,13 @@ internal sealed class UserAccess(IAccessStore store, AllowList list, TimeProvide
     private readonly Channel<string?> _stale = Channel.CreateUnbounded<string?>(new UnboundedChannelOptions { SingleReader = true });
     private readonly ConcurrentDictionary<string, UserDecision> _decisions = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, DateTimeOffset> _endedBefore = new(StringComparer.Ordinal);
+    private long _read;
 
     /// <summary>What is decided of the user, or of anybody when null, may be another now.</summary>
     public event Action<UserId?>? Changed;
+
+    /// <summary>Raised after every reading of what was decided: as long as it is the same, whoever was allowed is, and what had not ended has not.</summary>
+    public long Decisions => Volatile.Read(ref _read);
 
     public UserDecision? DecisionOf(UserId user) => _decisions.GetValueOrDefault(user.Value);
 
@@ -30,8 +34,7 @@ internal sealed class UserAccess(IAccessStore store, AllowList list, TimeProvide
 
     /// <summary>The credential is from before an operator ended all of the user's. One that does not say when it was issued is.</summary>
     public bool HasEnded(ClaimsPrincipal user) =>
-        !_endedBefore.IsEmpty
-        && user.TryGetUserId(out var id)
+        user.TryGetUserId(out var id)
         && _endedBefore.TryGetValue(id.Value, out var before)
         && !(long.TryParse(user.FindFirst(UserClaims.Issued)?.Value, NumberStyles.None, CultureInfo.InvariantCulture, out var issued) && issued > before.ToUnixTimeMilliseconds());
 
@@ -108,6 +111,7 @@ internal sealed class UserAccess(IAccessStore store, AllowList list, TimeProvide
             _endedBefore[user] = before;
         }
 
+        Interlocked.Increment(ref _read);
         Changed?.Invoke(new UserId(user));
     }
 
@@ -129,6 +133,7 @@ internal sealed class UserAccess(IAccessStore store, AllowList list, TimeProvide
             _endedBefore[user] = before;
         }
 
+        Interlocked.Increment(ref _read);
         Changed?.Invoke(null);
     }
 

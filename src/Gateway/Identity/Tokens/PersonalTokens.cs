@@ -37,6 +37,9 @@ internal sealed partial class PersonalTokens
         return (verified?.Token.Expires > _time.GetUtcNow() ? verified : null, known);
     }
 
+    /// <summary>The token as it is believed now, without asking the store, and what that rests on. Null: nothing is believed.</summary>
+    public (Verified Value, Evidence Evidence)? Current(string id) => _believed.Current(id);
+
     /// <summary>Notes that it was used just now; a warm request writes a field and no more.</summary>
     public void Used(Verified verified)
     {

@@ -17,8 +17,11 @@ internal sealed class SocketFeatures(HttpContext context, Func<Stream, SocketStr
 
     public string? Protocol => _connect?.Protocol;
 
-    /// <summary>Only where the request asks for an upgrade; any other request keeps the server's own features.</summary>
-    public bool Install()
+    /// <summary>The workspace may accept an upgrade; any other request keeps the server's own features.</summary>
+    public static bool AreAskedFor(HttpContext context) =>
+        context.Features.Get<IHttpUpgradeFeature>() is { IsUpgradableRequest: true } || context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true };
+
+    public void Install()
     {
         if (IsUpgradableRequest)
         {
@@ -29,8 +32,6 @@ internal sealed class SocketFeatures(HttpContext context, Func<Stream, SocketStr
         {
             context.Features.Set<IHttpExtendedConnectFeature>(this);
         }
-
-        return IsUpgradableRequest || IsExtendedConnect;
     }
 
     /// <summary>The forward may be tried again: with the server's features, as it began.</summary>

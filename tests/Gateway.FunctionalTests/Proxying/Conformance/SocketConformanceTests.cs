@@ -37,7 +37,7 @@ public sealed class SocketConformanceTests
         await Eventually.HoldsAsync(() => gateway.Sockets.Count == 0);
     }
 
-    /// <summary>The answer to the handshake, every frame that came back, and that the connection ended.</summary>
+    /// <summary>The answer to the handshake, every frame that came back, Pongs apart, and that the connection ended.</summary>
     private static async Task<string> VerdictAsync(SocketCase one, int port)
     {
         using var client = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
@@ -98,6 +98,8 @@ public sealed class SocketConformanceTests
     private static async Task FramesAsync(Socket client, Stream stream, StringBuilder verdict, SemaphoreSlim answered)
     {
         var two = new byte[2];
+        // When a Ping is answered, between which answers to messages, is the workspace's choice (RFC 6455, 5.5.2): each kind has its own order.
+        var pongs = new StringBuilder();
         while (await stream.ReadAtLeastAsync(two, 2, throwOnEndOfStream: false) == 2)
         {
             var length = (ulong)(two[1] & 0x7F);
@@ -110,7 +112,7 @@ public sealed class SocketConformanceTests
 
             var payload = new byte[length];
             await stream.ReadExactlyAsync(payload);
-            verdict.Append(CultureInfo.InvariantCulture, $"; {two[0]:X2} {length} {Convert.ToHexString(length <= 125 ? payload : SHA256.HashData(payload))}");
+            ((two[0] & 0x0F) == 0xA ? pongs : verdict).Append(CultureInfo.InvariantCulture, $"; {two[0]:X2} {length} {Convert.ToHexString(length <= 125 ? payload : SHA256.HashData(payload))}");
             answered.Release();
             if ((two[0] & 0x0F) == 0x8)
             {
@@ -120,6 +122,6 @@ public sealed class SocketConformanceTests
         }
 
         answered.Release(1000);
-        verdict.Append("; ended");
+        verdict.Append(pongs).Append("; ended");
     }
 }

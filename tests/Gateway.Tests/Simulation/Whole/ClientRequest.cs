@@ -110,6 +110,7 @@ internal sealed class ClientRequest(int id, UserId user, Habit habit, TimeSpan l
         }
 
         context.Features.Set(this);
+        context.Features.Set(new Caller(user, context.User, BySignIn: habit is Habit.BackgroundPoll, ByHeader: false));
         return context;
     }
 }
