@@ -178,6 +178,8 @@ internal sealed class MemorySignInStore : ISignInStore
 
     public int Count => _signIns.Count;
 
+    public IEnumerable<string> Ids => _signIns.Keys;
+
     public int Reads => Volatile.Read(ref _reads);
 
     public Task WriteAsync(string id, byte[] signIn, TimeSpan lifetime, IReadOnlyList<string> groups)
