@@ -4,10 +4,11 @@ WORKDIR /src
 # The packages first, so that a change of code does not fetch them again.
 COPY Directory.Build.props Directory.Packages.props BannedSymbols.txt .editorconfig ./
 COPY src/Gateway/Gateway.csproj src/Gateway/packages.lock.json src/Gateway/
-RUN dotnet restore src/Gateway --locked-mode
+RUN dotnet restore src/Gateway --locked-mode -p:PublishReadyToRun=true
 COPY appsettings.json ./
 COPY src/Gateway src/Gateway
-RUN dotnet publish src/Gateway -c Release --no-restore -o /app
+ARG TARGETARCH=amd64
+RUN dotnet publish src/Gateway -c Release --no-restore -r linux-$(echo $TARGETARCH | sed s/amd64/x64/) -o /app
 
 # No shell, no package manager, no root: the gateway and the runtime it needs.
 FROM mcr.microsoft.com/dotnet/aspnet:10.0-noble-chiseled

@@ -5,5 +5,5 @@ internal sealed record Plan(string Folder, int Rounds, int LatencyRounds, int St
 {
     public static Plan Whole(string folder) => new(folder, 31, 11, 7, TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(8));
 
-    public static Plan Quick(string folder) => new(folder, 5, 3, 3, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(3));
+    public static Plan Quick(string folder) => new(folder, 11, 5, 3, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(3));
 }

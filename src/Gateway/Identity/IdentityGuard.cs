@@ -11,7 +11,8 @@ internal sealed class IdentityGuard(RequestDelegate next, IOptions<IdentityOptio
 
     public Task InvokeAsync(HttpContext context)
     {
-        if ((IOperatorsDoor.IsAt(context) ? _consoleScheme : _scheme) is { } scheme)
+        // Which door it is costs a search of the connection's features, and is mostly of no concern.
+        if ((_consoleScheme == _scheme || !IOperatorsDoor.IsAt(context) ? _scheme : _consoleScheme) is { } scheme)
         {
             context.Request.Scheme = scheme;
         }

@@ -26,7 +26,13 @@ internal static class ProxyingSetup
         services.AddSingleton<OpenAnswers>();
         services.AddHostedService(static provider => provider.GetRequiredService<OpenSockets>());
         services.AddSingleton<PublicListener>();
-        services.Configure<SocketTransportOptions>(static transport => transport.MaxReadBufferSize = PublicListener.MostUnread);
+        services.Configure<SocketTransportOptions>(static transport =>
+        {
+            transport.MaxReadBufferSize = PublicListener.MostUnread;
+            // What a socket has completes on the thread pool already; handing it to the pool once more is a switch of threads for each read and write. It is
+            // called unsafe for programs that complete on the thread that polls (DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS), which this one does not.
+            transport.UnsafePreferInlineScheduling = true;
+        });
         services.AddSingleton<IConfigureOptions<KestrelServerOptions>>(static provider => provider.GetRequiredService<PublicListener>());
         return services;
     }

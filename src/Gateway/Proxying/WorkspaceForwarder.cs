@@ -36,12 +36,6 @@ internal sealed class WorkspaceForwarder(
             return ValueTask.FromResult(ForwardOutcome.Forbidden);
         }
 
-        if (forward.Context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } limit)
-        {
-            // What a workspace takes is its own affair.
-            limit.MaxRequestBodySize = null;
-        }
-
         return SocketFeatures.AreAskedFor(forward.Context) ? PassThroughAsync(forward, destination.Machine, life, drain) : AnswerAsync(forward, life, drain);
     }
 

@@ -28,7 +28,8 @@ internal static class WorkspacePath
     {
         var path = PathOf(rawTarget);
         // The common case costs a search: what is not encoded loses characters when it is normalised and wins none, so our own name must be in it already.
-        if (path.AsSpan().IndexOfAny('%', '\\') < 0 && !path.Contains(Name, StringComparison.OrdinalIgnoreCase))
+        var first = path.AsSpan().IndexOfAny('.', '%', '\\');
+        if (first < 0 || (path.AsSpan(first).IndexOfAny('%', '\\') < 0 && !path.Contains(Name, StringComparison.OrdinalIgnoreCase)))
         {
             return PathOwner.Workspace;
         }

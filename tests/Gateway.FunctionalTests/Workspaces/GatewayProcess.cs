@@ -31,6 +31,7 @@ internal sealed partial class GatewayProcess : IAsyncDisposable
 
     public int Id => _process.Id;
 
+    /// <summary>The gateway beside this program, or the one that <c>GATEWAY_PROGRAM</c> names: the path of a <c>Gateway.dll</c>.</summary>
     /// <param name="name">What the replica is called.</param>
     /// <param name="settings">As configuration names them, <c>Section:Key</c>.</param>
     /// <param name="log">Gets what it prints.</param>
@@ -42,7 +43,7 @@ internal sealed partial class GatewayProcess : IAsyncDisposable
         variables["Proxying__Listen"] = UrlOf(port).ToString();
         variables["Proxying__ListenHttp2"] = "";
         variables["Operations__Listen"] = UrlOf(operationsPort).ToString();
-        var program = Programs.Find("Gateway");
+        var program = Environment.GetEnvironmentVariable("GATEWAY_PROGRAM") ?? Programs.Find("Gateway");
         var process = await ChildProcess.StartAsync(name, [Programs.Host, program], Path.GetDirectoryName(program)!, variables, new PrefixedConsole(log));
         var gateway = new GatewayProcess(process, name, port, operationsPort);
         try
