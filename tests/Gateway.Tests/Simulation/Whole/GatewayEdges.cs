@@ -78,7 +78,7 @@ internal sealed class WholeProbe(GatewayProcess gateway, WholeSystem system) : I
         {
             if (gateway.Reaches(target.Address) && system.Machines.ReadyAt(target.Address) is { } machine)
             {
-                system.Promises.Probed(target, machine);
+                system.Promises.Probed(target, machine, gateway.Name);
                 connected();
                 return ProbeOutcome.Ready;
             }

@@ -80,8 +80,6 @@ internal sealed class GatewayProcess : IDisposable
 
     public long ClockMovedAt { get; set; } = long.MinValue / 2;
 
-    public Visits Visits => _services.GetRequiredService<Visits>();
-
     public bool Reaches(string address) => !IsIsolated && address.Length > 0;
 
     public bool Handles(Func<ClientRequest, bool> which) => _handling.Any(which);

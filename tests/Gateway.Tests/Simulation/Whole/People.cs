@@ -54,6 +54,8 @@ internal sealed class People(WholeSystem system)
         }
     }
 
+    public bool AreServed => _served.Count == system.Users.Count && _open.Count == 0;
+
     public void ExpectServed()
     {
         foreach (var user in system.Users.Where(user => !_served.Contains(user)))

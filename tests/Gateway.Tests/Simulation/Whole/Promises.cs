@@ -18,6 +18,7 @@ internal sealed class Promises(WholeSystem system)
 
     private readonly HashSet<string> _answeredProbe = [];
     private readonly HashSet<string> _answeredAt = [];
+    private readonly HashSet<(string Gateway, MachineId Machine, long Boot)> _answeredTo = [];
     private readonly Dictionary<string, List<GatewayProcess>> _starting = [];
     private readonly Dictionary<string, long> _leasesBegan = [];
     private long _mapLostAt = long.MinValue / 2;
@@ -66,8 +67,9 @@ internal sealed class Promises(WholeSystem system)
         }
     }
 
-    public void Probed(ProbeTarget target, MachineId machine)
+    public void Probed(ProbeTarget target, MachineId machine, string gateway)
     {
+        _answeredTo.Add((gateway, target.Machine, target.Boot));
         _answeredProbe.Add($"{target.Machine.Value}-{target.Boot}");
         _answeredAt.Add($"{target.Machine.Value}-{target.Boot}-{target.Address}");
         if (machine != target.Machine)
@@ -219,9 +221,9 @@ internal sealed class Promises(WholeSystem system)
                 }
             }
 
-            // Or it is ended because it never answered in this boot, by whoever wakes it.
+            // Or it is ended by whoever wakes it, because it never answered them in this boot. To somebody else it may have, who could not write that down.
             if (ClocksRight && system.Redis.Map.Find(machine) is { State: not (MachineRecordState.Stopping or MachineRecordState.Updating) } record
-                && (record.State is not MachineRecordState.Waking || _answeredAt.Any(life => life.StartsWith($"{machine.Value}-{record.Boot}-", StringComparison.Ordinal))))
+                && (record.State is not MachineRecordState.Waking || _answeredTo.Contains((record.Lease?.Owner ?? "", machine, record.Boot))))
             {
                 Break(4, $"{machine} is put to sleep while its record says {record.State}");
             }

@@ -10,9 +10,10 @@ internal sealed class SeededWorld : SynchronizationContext
     private const int MostStepsAtOnce = 100_000;
 
     private readonly List<Ready> _ready = new(64);
-    private readonly PriorityQueue<Due, (long At, long Order)> _due = new(1024);
+    private readonly PriorityQueue<Due, Moment> _due = new(1024);
     private readonly int _thread = Environment.CurrentManagedThreadId;
     private long _order;
+    private SynchronizationContext? _entered;
     private int _stepsNow;
     private volatile string? _left;
     private bool _ended;
@@ -108,6 +109,7 @@ internal sealed class SeededWorld : SynchronizationContext
         }
         finally
         {
+            _entered = null;
             SetSynchronizationContext(before);
         }
     }
@@ -133,7 +135,7 @@ internal sealed class SeededWorld : SynchronizationContext
 
         _due.Dequeue();
         (Now, _stepsNow) = (when.At > Now ? when.At : Now, when.At > Now ? 0 : _stepsNow);
-        SetSynchronizationContext(this);
+        Enter(this);
         Guarded(due);
         return true;
     }
@@ -152,7 +154,7 @@ internal sealed class SeededWorld : SynchronizationContext
         Steps++;
         Mix((ulong)chosen);
         Mix((ulong)Now);
-        SetSynchronizationContext(ready.Context);
+        Enter(ready.Context);
         if (ready.Context is GatewayContext { IsRunning: false } gateway)
         {
             gateway.Post(ready.Call, ready.State);
@@ -166,6 +168,16 @@ internal sealed class SeededWorld : SynchronizationContext
         catch (Exception exception) when (Broken is not null)
         {
             Broken(exception);
+        }
+    }
+
+    /// <summary>Whatever runs leaves the context as it found it, so the one that is set is known without asking.</summary>
+    private void Enter(SynchronizationContext context)
+    {
+        if (!ReferenceEquals(_entered, context))
+        {
+            _entered = context;
+            SetSynchronizationContext(context);
         }
     }
 
@@ -188,11 +200,17 @@ internal sealed class SeededWorld : SynchronizationContext
         }
     }
 
-    private void Plan(long delay, Due due) => _due.Enqueue(due, (Now + Math.Max(0, delay), ++_order));
+    private void Plan(long delay, Due due) => _due.Enqueue(due, new Moment(Now + Math.Max(0, delay), ++_order));
 
     private void Mix(ulong value) => Trace = (Trace ^ value) * 1099511628211;
 
     private readonly record struct Ready(SynchronizationContext Context, SendOrPostCallback Call, object? State);
 
     private readonly record struct Due(Action? Action, SeededTimer? Timer, int Version);
+
+    /// <summary>Compared at every step, so by a method that can be inlined: a tuple of two cannot.</summary>
+    private readonly record struct Moment(long At, long Order) : IComparable<Moment>
+    {
+        public int CompareTo(Moment other) => At != other.At ? At < other.At ? -1 : 1 : Order.CompareTo(other.Order);
+    }
 }

@@ -20,6 +20,8 @@ internal sealed class WholeSystem : IDisposable
     /// <summary>Without a suffix the name is that of a user's first machine.</summary>
     private const int BaseNameLength = 23;
 
+    private static readonly TimeSpan Look = TimeSpan.FromSeconds(15);
+
     private readonly Dictionary<string, UserId> _names = [];
     private readonly List<GatewayProcess> _former = [];
     private int _started;
@@ -144,13 +146,25 @@ internal sealed class WholeSystem : IDisposable
         // The longest pause after failures is five minutes, and then somebody may try again.
         World.Pass(TimeSpan.FromMinutes(12));
         people.AskOnce();
-        World.Pass(TimeSpan.FromMinutes(15));
+        PassUntil(() => people.AreServed, TimeSpan.FromMinutes(15));
         people.ExpectServed();
-        // Idle, with all that can come between: a lease of a dead gateway, a stop given up, a sweep.
-        World.Pass(Options.Idling.AttachedFor + Options.Idling.ReplicaLease + TimeSpan.FromMinutes(5));
+        // Idle, with all that can come between: a lease of a dead gateway, a stop given up, a sweep, and what a clock that was fast put off.
+        PassUntil(() => Machines.Machines.All(IsAsleep), Options.Idling.AttachedFor + Options.Idling.ReplicaLease + TimeSpan.FromMinutes(20));
+        // And stays so.
+        World.Pass(TimeSpan.FromMinutes(2));
         ExpectRest();
         Awake.Close();
     }
+
+    private void PassUntil(Func<bool> isSo, TimeSpan atMost)
+    {
+        for (var end = World.Now + atMost.Ticks; !World.IsOver && World.Now < end && !isSo();)
+        {
+            World.Pass(Look);
+        }
+    }
+
+    private static bool IsAsleep(Machine machine) => machine.State is PlatformState.Stopped or PlatformState.Suspended;
 
     /// <summary>One machine and one volume for each, and all of them asleep.</summary>
     private void ExpectRest()
@@ -161,7 +175,7 @@ internal sealed class WholeSystem : IDisposable
         }
 
         var machines = Machines.Machines;
-        foreach (var machine in machines.Where(static machine => machine.State is not (PlatformState.Stopped or PlatformState.Suspended)))
+        foreach (var machine in machines.Where(static machine => !IsAsleep(machine)))
         {
             Promises.Break(4, $"{machine.Id} of {_names[BaseName(machine.Name)]} is {machine.State} although nobody uses it; its record says {Redis.Map.Find(machine.Id)?.State}");
         }

@@ -35,7 +35,7 @@ public sealed class WholeSystemTests(ITestOutputHelper output)
         }
 
         var started = TimeProvider.System.GetTimestamp();
-        var (tally, broken) = WholeRuns.Run(first, count, size);
+        var (tally, broken) = WholeRuns.Run(first, count, size, Number("SIMULATION_FAILURES", 3));
         output.WriteLine($"{tally["seeds"]} seeds from {first} in {TimeProvider.System.GetElapsedTime(started)}\n{tally}");
 
         Assert.True(broken.Count == 0, string.Join('\n', broken));
