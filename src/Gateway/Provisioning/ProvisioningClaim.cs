@@ -58,7 +58,8 @@ internal sealed class ProvisioningClaim
         var running = call();
         while (!running.IsCompleted)
         {
-            using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            // Not the caller's: that ends the call, and a delay it ended too would go on by way of the thread pool.
+            using var done = new CancellationTokenSource();
             if (await Task.WhenAny(running, Task.Delay(RenewEvery, _time, done.Token)) != running)
             {
                 await RenewAsync(cancellationToken);

@@ -6,17 +6,19 @@ namespace Gateway.Tests.Simulation.Whole;
 /// <summary>Many seeds, on as many threads as the machine has cores, each with a thread of its own from beginning to end.</summary>
 internal static class WholeRuns
 {
-    /// <summary>Making a failing run smaller takes many runs.</summary>
-    private const int MostExplained = 3;
-
-    /// <summary>What was counted over all seeds, and what the first seeds that broke something say, made as small as they go.</summary>
-    public static (Tally Tally, IReadOnlyList<string> Broken) Run(int first, int count, WholeSize size, int mostBroken)
+    /// <summary>What was counted over all seeds, and what the first seeds that broke something say, the first of them made as small as they go.</summary>
+    /// <param name="first">The first seed.</param>
+    /// <param name="count">How many seeds from there.</param>
+    /// <param name="size">How much of everything.</param>
+    /// <param name="mostBroken">After so many that broke something no more are begun.</param>
+    /// <param name="shrunk">How many of those are made smaller, which takes many runs each.</param>
+    public static (Tally Tally, IReadOnlyList<string> Broken) Run(int first, int count, WholeSize size, int mostBroken, int shrunk)
     {
         var (tally, broken, next) = (new Tally(), new ConcurrentQueue<WholeResult>(), first - 1);
         var threads = Enumerable.Range(0, Math.Clamp(Environment.ProcessorCount, 1, 8)).Select(_ => new Thread(RunNext) { IsBackground = true }).ToList();
         threads.ForEach(static thread => thread.Start());
         threads.ForEach(static thread => thread.Join());
-        return (tally, [.. broken.OrderBy(static result => result.Seed).Take(MostExplained).Select(Explain), .. broken.OrderBy(static result => result.Seed).Skip(MostExplained).Select(static result => $"seed {result.Seed}: {result.Broken}")]);
+        return (tally, [.. broken.OrderBy(static result => result.Seed).Take(shrunk).Select(Explain), .. broken.OrderBy(static result => result.Seed).Skip(shrunk).Select(static result => $"seed {result.Seed}: {result.Broken}")]);
 
         void RunNext()
         {
