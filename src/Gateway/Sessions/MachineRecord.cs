@@ -74,6 +74,13 @@ internal sealed record MachineRecord
     /// <summary>What a newer version wrote: it survives our writes.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Rest { get; set; }
+
+    /// <summary>As it is believed: see <see cref="WriterClock"/>.</summary>
+    public MachineRecord Believed() => this with
+    {
+        Lease = WriterClock.Bound(Lease, Epoch),
+        Failure = State is MachineRecordState.Failed ? WriterClock.Bound(Failure, ChangedAt, Epoch) : Failure,
+    };
 }
 
 /// <summary>One wake that nobody is known to have meant, on a user's budget until somebody shows up.</summary>

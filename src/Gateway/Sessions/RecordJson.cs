@@ -16,10 +16,10 @@ internal sealed partial class RecordJson : JsonSerializerContext
     public static string Print(MachineRecord record) => JsonSerializer.Serialize(record, Default.MachineRecord);
 
     public static Session ReadSession(string body, long epoch) =>
-        JsonSerializer.Deserialize(body, Default.Session)! with { Epoch = epoch };
+        (JsonSerializer.Deserialize(body, Default.Session)! with { Epoch = epoch }).Believed();
 
     public static MachineRecord ReadMachine(string body, long epoch) =>
-        JsonSerializer.Deserialize(body, Default.MachineRecord)! with { Epoch = epoch };
+        (JsonSerializer.Deserialize(body, Default.MachineRecord)! with { Epoch = epoch }).Believed();
 }
 
 internal sealed class UserIdConverter : JsonConverter<UserId>

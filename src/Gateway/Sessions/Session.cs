@@ -65,6 +65,13 @@ internal sealed record Session
     /// <summary>What a newer version wrote: it survives our writes.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Rest { get; set; }
+
+    /// <summary>As it is believed: see <see cref="WriterClock"/>.</summary>
+    public Session Believed() => this with
+    {
+        Lease = WriterClock.Bound(Lease, Epoch),
+        Failure = State is SessionState.Failed ? WriterClock.Bound(Failure, ChangedAt, Epoch) : Failure,
+    };
 }
 
 /// <summary>A user without a session is unassigned. <see cref="Unknown"/>: a state of a newer version; leave it alone.</summary>

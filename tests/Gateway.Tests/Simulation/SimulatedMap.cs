@@ -99,9 +99,9 @@ internal sealed class SimulatedMap(TimeProvider time)
         return new SessionsPage([.. rest.Take(limit)], rest.Count > limit ? rest[limit - 1].User.Value : null);
     }
 
-    internal Session? Find(UserId user) { lock (_lock) { return _sessions.GetValueOrDefault(user); } }
+    internal Session? Find(UserId user) { lock (_lock) { return _sessions.GetValueOrDefault(user)?.Believed(); } }
 
-    internal MachineRecord? Find(MachineId machine) { lock (_lock) { return _machines.GetValueOrDefault(machine); } }
+    internal MachineRecord? Find(MachineId machine) { lock (_lock) { return _machines.GetValueOrDefault(machine)?.Believed(); } }
 
     internal MapWrite<Session> Write(Session next)
     {
@@ -110,7 +110,7 @@ internal sealed class SimulatedMap(TimeProvider time)
             var stored = _sessions.GetValueOrDefault(next.User);
             if ((stored?.Epoch ?? 0) != next.Epoch)
             {
-                return new MapWrite<Session>(false, stored);
+                return new MapWrite<Session>(false, stored?.Believed());
             }
 
             next = _sessions[next.User] = next with { Epoch = NextEpoch(next.Epoch) };
@@ -127,7 +127,7 @@ internal sealed class SimulatedMap(TimeProvider time)
             var stored = _machines.GetValueOrDefault(next.Machine);
             if ((stored?.Epoch ?? 0) != next.Epoch)
             {
-                return new MapWrite<MachineRecord>(false, stored);
+                return new MapWrite<MachineRecord>(false, stored?.Believed());
             }
 
             next = _machines[next.Machine] = next with { Epoch = NextEpoch(next.Epoch) };
@@ -178,7 +178,7 @@ internal sealed class SimulatedMap(TimeProvider time)
     // Redis's own clock moves between any two calls even while the test's stands still, so no epoch is ever given twice, also not across a flush.
     private long NextEpoch(long old)
     {
-        var micros = time.GetUtcNow().UtcTicks / TimeSpan.TicksPerMicrosecond;
+        var micros = (time.GetUtcNow() - DateTimeOffset.UnixEpoch).Ticks / TimeSpan.TicksPerMicrosecond;
         _lastEpoch = Math.Max(_lastEpoch + 1, micros);
         return Math.Max(old + 1, _lastEpoch);
     }

@@ -53,11 +53,6 @@ internal sealed class Nemesis
             machines.HostFull(machine.Id, false);
             machines.HostUnreachable(machine.Id, false);
             machines.NextBoots(machine.Id, BootBehaviour.Healthy);
-            // A process that hangs does so until somebody ends it.
-            if (_system.Size.Faults > 0 && machine.State is PlatformState.Started && !machines.IsReady(machine.Id))
-            {
-                machines.Exit(machine.Id, 1);
-            }
         }
 
         machines.ReadyDelay = TimeSpan.FromMilliseconds(800);
