@@ -14,11 +14,12 @@ internal sealed class MapServer : IAsyncDisposable
     private readonly RedisServer? _redis;
     private readonly EmbeddedRedis? _garnet;
     private readonly string? _folder;
-    private readonly string _url;
 
-    private MapServer(RedisServer redis) => (_redis, _url) = (redis, redis.Url);
+    private MapServer(RedisServer redis) => (_redis, Url) = (redis, redis.Url);
 
-    private MapServer(EmbeddedRedis garnet, string folder, int port) => (_garnet, _folder, _url) = (garnet, folder, $"redis://127.0.0.1:{port}");
+    private MapServer(EmbeddedRedis garnet, string folder, int port) => (_garnet, _folder, Url) = (garnet, folder, $"redis://127.0.0.1:{port}");
+
+    public string Url { get; }
 
     public static async Task<MapServer> StartAsync(string kind)
     {
@@ -32,7 +33,7 @@ internal sealed class MapServer : IAsyncDisposable
         return new MapServer(EmbeddedRedis.Start(port, folder, NullLoggerProvider.Instance), folder, port);
     }
 
-    public Task<ConnectionMultiplexer> ConnectAsync() => ConnectionMultiplexer.ConnectAsync(_url["redis://".Length..] + ",abortConnect=false");
+    public Task<ConnectionMultiplexer> ConnectAsync() => ConnectionMultiplexer.ConnectAsync(Url["redis://".Length..] + ",abortConnect=false,allowAdmin=true");
 
     public async ValueTask DisposeAsync()
     {

@@ -96,7 +96,8 @@ internal sealed class SimulatedMap(TimeProvider time)
         var rest = Sessions.Where(session => session.User.Value.StartsWith(prefix ?? "", StringComparison.Ordinal))
             .OrderBy(session => session.User.Value, StringComparer.Ordinal)
             .Where(session => after is null || string.CompareOrdinal(session.User.Value, after) > 0).ToList();
-        return new SessionsPage([.. rest.Take(limit)], rest.Count > limit ? rest[limit - 1].User.Value : null);
+        // As in the real one, which does not look beyond a full page.
+        return new SessionsPage([.. rest.Take(limit)], rest.Count >= limit ? rest[limit - 1].User.Value : null);
     }
 
     internal Session? Find(UserId user) { lock (_lock) { return _sessions.GetValueOrDefault(user)?.Believed(); } }

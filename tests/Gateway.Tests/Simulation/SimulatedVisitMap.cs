@@ -59,6 +59,17 @@ internal sealed class SimulatedVisitStore
         return new StopQuestion(_map.Find(machine)?.Epoch == epoch, live.Count > 0 && live.All(consents.Contains), DueAt(machine));
     }
 
+    /// <summary>Everything is lost.</summary>
+    public void Forget()
+    {
+        Replicas.Clear();
+        Due.Clear();
+        Suspended.Clear();
+        Activity.Clear();
+        Consents.Clear();
+        Duties.Clear();
+    }
+
     public bool HoldDuty(string duty, string replica, TimeSpan lease)
     {
         var now = Time.GetUtcNow();
