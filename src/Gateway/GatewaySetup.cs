@@ -166,13 +166,16 @@ internal static class GatewaySetup
     private static IdentityKeys KeysOf(MapKeys map) => new(map.Prefix, map.Sequence, map.Changes);
 }
 
-/// <summary>Closes a machine's sockets for idling: 1001, going away.</summary>
-internal sealed class MachineSockets(OpenSockets sockets) : ISocketsOfMachine
+/// <summary>Ends what is open on a machine for idling: sockets with 1001, going away.</summary>
+internal sealed class MachineSockets(OpenSockets sockets, OpenAnswers answers) : ISocketsOfMachine
 {
     private const ushort GoingAway = 1001;
 
-    public Task CloseAsync(MachineId machine, CancellationToken cancellationToken) =>
-        sockets.CloseMachineAsync(machine, GoingAway, "Your workspace went to sleep because nothing passed for a while.");
+    public Task CloseAsync(MachineId machine, CancellationToken cancellationToken)
+    {
+        answers.CutMachine(machine);
+        return sockets.CloseMachineAsync(machine, GoingAway, "Your workspace went to sleep because nothing passed for a while.");
+    }
 }
 
 /// <summary>

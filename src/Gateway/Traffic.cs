@@ -9,12 +9,26 @@ internal sealed class Traffic(TimeProvider time, Traffic? total = null)
     private long _bytesToClient;
     private long _bytesToWorkspace;
     private bool _clientSpoke;
+    private int _answers;
+    private long _answersSince;
+    private bool _isAnswer;
 
     /// <summary>When something that counts as use last passed: bytes of an answer, data frames of a socket in either direction. Null: nothing yet.</summary>
     public DateTimeOffset? LastPassed => Volatile.Read(ref _lastPassed) is > 0 and var ticks ? new DateTimeOffset(ticks, TimeSpan.Zero) : null;
 
     /// <summary>Data came from the client's side: somebody, or something of theirs, is there.</summary>
     public bool ClientSpoke => Volatile.Read(ref _clientSpoke);
+
+    /// <summary>
+    /// The answer has begun, and the machine waits for nothing any more: from here on it may be silent for long, as a socket may.
+    /// </summary>
+    public bool IsAnswer => Volatile.Read(ref _isAnswer);
+
+    /// <summary>Of what this is the total of: the answers that have begun and not ended.</summary>
+    public int Answers => Volatile.Read(ref _answers);
+
+    /// <summary>Since when there is at least one of them all the time; null: there is none.</summary>
+    public DateTimeOffset? AnswersSince => Answers > 0 ? new DateTimeOffset(Volatile.Read(ref _answersSince), TimeSpan.Zero) : null;
 
     public long BytesToClient => Volatile.Read(ref _bytesToClient);
 
@@ -36,6 +50,39 @@ internal sealed class Traffic(TimeProvider time, Traffic? total = null)
         }
 
         total?.ToWorkspace(bytes, isUse);
+    }
+
+    /// <summary>Something that is use has passed of which nothing is counted, such as bytes of a request's body.</summary>
+    public void Passed()
+    {
+        Volatile.Write(ref _lastPassed, time.GetUtcNow().UtcTicks);
+        total?.Passed();
+    }
+
+    /// <summary>The head of the answer is here. Only the first call counts; a socket has none.</summary>
+    public void AnswerBegan()
+    {
+        if (total is null || _isAnswer)
+        {
+            return;
+        }
+
+        // Before it is counted: whoever sees it among the answers must not find an old time.
+        Passed();
+        Volatile.Write(ref _isAnswer, true);
+        if (Interlocked.Increment(ref total._answers) == 1)
+        {
+            Volatile.Write(ref total._answersSince, time.GetUtcNow().UtcTicks);
+        }
+    }
+
+    public void AnswerEnded()
+    {
+        if (total is not null && _isAnswer)
+        {
+            Volatile.Write(ref _isAnswer, false);
+            Interlocked.Decrement(ref total._answers);
+        }
     }
 
     private void Count(ref long total, int bytes, bool isUse)

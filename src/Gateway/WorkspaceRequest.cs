@@ -152,8 +152,8 @@ internal sealed class WorkspaceRequest(
             // Forward
             background.Settle(record, intent.Right is WakeRight.Freely);
             var assertion = await assertions.OfAsync(caller.User, machine, context.RequestAborted);
-            var forward = new Forward(context, caller.User, caller.Principal, visit.Traffic, assertion);
-            var forwarded = await forwarder.ForwardAsync(forward, new Destination(machine, record.Boot, record.Address), shutdown.Token);
+            var forward = new Forward(context, machine, caller.User, caller.Principal, visit.Traffic, assertion);
+            var forwarded = await forwarder.ForwardAsync(forward, record.Boot, record.Address, shutdown.Token);
             held?.Answered();
             if (forwarded is not ForwardOutcome.NeverReached)
             {

@@ -30,7 +30,7 @@ internal sealed partial class Consents(
             return;
         }
 
-        // Sockets beyond their attached time do not stand against the stop, but they end properly: with a Close frame that says why.
+        // Sockets and answers beyond their attached time do not stand against the stop, but they end properly: sockets with a Close frame that says why.
         await sockets.CloseAsync(machine, cancellationToken);
         if (Objects(machine))
         {
@@ -54,11 +54,14 @@ internal sealed partial class Consents(
     private async Task PollsEndAsync(MachineId machine, CancellationToken cancellationToken)
     {
         var began = time.GetTimestamp();
-        while (visits.Of(machine) is { GateIsClosed: true, Polls: > 0 } here && here.Requests == here.Polls && time.GetElapsedTime(began) < options.Value.ConsentGrace / 2)
+        while (visits.Of(machine) is { GateIsClosed: true } here && OnlyPolls(here) && time.GetElapsedTime(began) < options.Value.ConsentGrace / 2)
         {
             await Task.Delay(Look, time, cancellationToken);
         }
     }
+
+    private bool OnlyPolls(MachineVisits here) => here.Requests == here.Polls
+        && (here.Polls > 0 || (here.PollAnswers > 0 && !IdleDecision.PollsLast(here, time.GetUtcNow(), options.Value)));
 
     private bool Objects(MachineId machine) =>
         visits.Of(machine) is { } here && IdleDecision.Objects(here, time.GetUtcNow(), options.Value);
@@ -73,9 +76,11 @@ internal sealed partial class Consents(
     }
 }
 
-/// <summary>The open sockets of a machine, as idling needs them. The forwarder's room has them, and the simulation has its own.</summary>
+/// <summary>The open sockets of a machine, and the answers that have begun, as idling needs them. The forwarder's room has them, and the simulation has its own.</summary>
 internal interface ISocketsOfMachine
 {
-    /// <summary>Closes them with a Close frame that says the workspace went to sleep; answers when they have ended, at the latest after a few seconds.</summary>
+    /// <summary>
+    /// Closes sockets with a Close frame that says the workspace went to sleep, and cuts answers; answers when the sockets have ended, at the latest after a few seconds.
+    /// </summary>
     Task CloseAsync(MachineId machine, CancellationToken cancellationToken);
 }

@@ -16,7 +16,7 @@ internal static class IdleDecision
             return Later(idle, reportedAgainBy);
         }
 
-        if (visits.Sockets == 0)
+        if (!IsAttached(visits, now, options))
         {
             return idle;
         }
@@ -26,15 +26,24 @@ internal static class IdleDecision
     }
 
     /// <summary>
-    /// The moment from which this replica agrees to a stop: a request in progress never does (null), a socket when its attached time is over, and what has
-    /// ended when the idle time is, which others may not have been told of yet.
+    /// The moment from which this replica agrees to a stop: a request that waits for its answer never does (null), a socket and an answer that has begun when
+    /// their attached time is over, and what has ended when the idle time is, which others may not have been told of yet.
     /// </summary>
     public static DateTimeOffset? AgreesFrom(MachineVisits visits, IdlingOptions options) => visits switch
     {
         { Requests: > 0 } => null,
-        { Sockets: > 0 } => visits.AttachedSince + options.AttachedFor,
+        { Lasting: > 0 } => visits.AttachedSince + options.AttachedFor,
         _ => visits.LastActivity + options.IdleAfter,
     };
+
+    /// <summary>
+    /// Somebody has something open on which nothing need pass. Of a page's polls, whose answers begin and end all the time, only what lasts is.
+    /// </summary>
+    public static bool IsAttached(MachineVisits visits, DateTimeOffset now, IdlingOptions options) =>
+        visits.Sockets > 0 || visits.Answers > 0 || PollsLast(visits, now, options);
+
+    /// <summary>A page has an event stream open, rather than asking again and again.</summary>
+    public static bool PollsLast(MachineVisits visits, DateTimeOffset now, IdlingOptions options) => visits.Uncounted.AnswersSince + (options.ReportEvery * 3) <= now;
 
     /// <summary>Whether what is seen of a machine whose gate is closed stands against its stop.</summary>
     public static bool Objects(MachineVisits visits, DateTimeOffset now, IdlingOptions options) => AgreesFrom(visits, options) is not { } from || from > now;

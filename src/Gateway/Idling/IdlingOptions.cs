@@ -13,7 +13,7 @@ internal sealed class IdlingOptions
     /// <summary>A machine without visits sleeps after this long without activity.</summary>
     public TimeSpan IdleAfter { get; set; } = TimeSpan.FromMinutes(15);
 
-    /// <summary>A machine with open sockets on which nothing passes sleeps after this long. At least <see cref="IdleAfter"/>.</summary>
+    /// <summary>A machine with open sockets, or answers that have begun, on which nothing passes sleeps after this long. At least <see cref="IdleAfter"/>.</summary>
     public TimeSpan AttachedFor { get; set; } = TimeSpan.FromMinutes(60);
 
     /// <summary>How often due machines are looked for. 1 s to 10 min.</summary>

@@ -17,6 +17,7 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
     private int _gate = Opened;
     private long _gateClosedAt;
     private long _lastEnd = DateTimeOffset.UnixEpoch.UtcTicks;
+    private long _elsewhere = DateTimeOffset.UnixEpoch.UtcTicks;
     private long _firstSocket = DateTimeOffset.UnixEpoch.UtcTicks;
 
     public MachineId Machine { get; } = machine;
@@ -33,10 +34,20 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
     /// <summary>Of those, the sockets.</summary>
     public int Sockets => Volatile.Read(ref _sockets);
 
-    public int Requests => Math.Max(0, Open - Sockets);
+    /// <summary>Answers that have begun, of requests that are use of the machine. Like sockets, they may be silent for long.</summary>
+    public int Answers => Counted.Answers;
+
+    /// <summary>The same of requests that are no use: most are over in a moment, and the event stream of a page lasts.</summary>
+    public int PollAnswers => Uncounted.Answers;
+
+    /// <summary>Sockets and answers that have begun: what may be silent for long.</summary>
+    public int Lasting => Sockets + Answers + PollAnswers;
+
+    /// <summary>Requests that wait for their answer to begin.</summary>
+    public int Requests => Math.Max(0, Open - Lasting);
 
     /// <summary>Of the requests, those that are no use of the machine: they stand against a stop while they last, and put off nothing.</summary>
-    public int Polls => Volatile.Read(ref _polls);
+    public int Polls => Math.Max(0, Volatile.Read(ref _polls) - PollAnswers);
 
     /// <summary>When something that counts last passed, a visit that counts last began or ended, or the machine was woken. The Unix epoch: nothing of that here.</summary>
     public DateTimeOffset LastActivity
@@ -49,17 +60,27 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
     }
 
     /// <summary>
-    /// What the attached time of its sockets counts from. A page may open a socket by itself, which is no activity; but where nothing else is known of the
-    /// machine, a terminal that came back after a cut connection gets its full time.
+    /// What the attached time of its sockets and answers counts from. A page may open one by itself, which is no activity; but where nothing else is known of
+    /// the machine, a terminal that came back after a cut connection gets its full time. What passed through other replicas counts as far as it was heard of.
     /// </summary>
     public DateTimeOffset AttachedSince
     {
         get
         {
-            var first = new DateTimeOffset(Volatile.Read(ref _firstSocket), TimeSpan.Zero);
-            return LastActivity is var last && last > DateTimeOffset.UnixEpoch ? last : first;
+            var (here, elsewhere) = (LastActivity, new DateTimeOffset(Volatile.Read(ref _elsewhere), TimeSpan.Zero));
+            if (here == DateTimeOffset.UnixEpoch)
+            {
+                here = Sockets > 0 ? new DateTimeOffset(Volatile.Read(ref _firstSocket), TimeSpan.Zero)
+                    : elsewhere > DateTimeOffset.UnixEpoch ? elsewhere
+                    : Uncounted.AnswersSince ?? here;
+            }
+
+            return here > elsewhere ? here : elsewhere;
         }
     }
+
+    /// <summary>Through any replica something that counts passed then. Written by the one loop that reports.</summary>
+    public void HeardOf(DateTimeOffset activity) => Volatile.Write(ref _elsewhere, activity.UtcTicks);
 
     /// <summary>A stop is being decided. A visit that finds it so must win the machine back in the session map before it forwards.</summary>
     public bool GateIsClosed => Volatile.Read(ref _gate) == Closed;
@@ -92,15 +113,20 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
         return true;
     }
 
-    public void Leave(bool socket, bool counts)
+    /// <param name="socket">As it entered.</param>
+    /// <param name="counts">Its end is use of the machine.</param>
+    /// <param name="traffic">What passed on it.</param>
+    public void Leave(bool socket, bool counts, Traffic? traffic = null)
     {
-        // A socket that ends while a stop is decided was closed for that stop, or would have been.
-        if (counts && !(socket && GateIsClosed))
+        // What may be silent for long and ends while a stop is decided was closed for that stop, or would have been.
+        if (counts && !((socket || traffic is { IsAnswer: true }) && GateIsClosed))
         {
             // Before the count goes down, so that a sweep between the two never sees an idle machine with an old time.
             Begin();
         }
 
+        // Before it is no longer open: it must not hide a request that waits.
+        traffic?.AnswerEnded();
         if (socket)
         {
             Interlocked.Decrement(ref _sockets);

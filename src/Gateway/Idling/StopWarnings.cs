@@ -25,7 +25,7 @@ internal sealed class StopWarnings(IVisitMap map, Visits visits, IOptions<Idling
                 return null;
             }
 
-            if (here.Sockets > 0)
+            if (IdleDecision.IsAttached(here, now, options.Value))
             {
                 var attached = here.AttachedSince + options.Value.AttachedFor;
                 var idle = here.LastActivity + options.Value.IdleAfter;

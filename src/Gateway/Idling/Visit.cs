@@ -4,7 +4,7 @@ namespace Gateway.Idling;
 /// <param name="machine">The machine visited.</param>
 /// <param name="socket">It stays open without data for long.</param>
 /// <param name="counts">That it was begun and ended is use of the machine.</param>
-/// <param name="traffic">What passes on it: a socket's own, or that of all its kind.</param>
+/// <param name="traffic">What passes on it.</param>
 internal readonly struct Visit(MachineVisits machine, bool socket, bool counts, Traffic traffic) : IDisposable
 {
     /// <summary>What passes on it; written by the forwarder.</summary>
@@ -17,5 +17,5 @@ internal readonly struct Visit(MachineVisits machine, bool socket, bool counts, 
     public void OpenGate() => machine.OpenGate();
 
     /// <summary>A socket that somebody used begins the idle time anew when it ends, however it was opened.</summary>
-    public void Dispose() => machine.Leave(socket, counts || (socket && traffic.LastPassed is not null));
+    public void Dispose() => machine.Leave(socket, counts || (socket && traffic.LastPassed is not null), traffic);
 }

@@ -61,10 +61,11 @@ internal sealed partial class VisitReports(
             return;
         }
 
+        await HearOfOthersAsync(known, now, cancellationToken);
         var idle = known.Where(static machine => machine.Open == 0).ToList();
         // What was only polled in the background has no news: an entry of its own would begin its idle time anew with every report.
         var reports = known
-            .Where(static machine => machine.Open > machine.Polls || machine.LastActivity > DateTimeOffset.UnixEpoch)
+            .Where(machine => machine.Requests > machine.Polls || IdleDecision.IsAttached(machine, now, options.Value) || machine.LastActivity > DateTimeOffset.UnixEpoch)
             .Select(machine => new IdleReport(machine.Machine, IdleDecision.NotIdleBefore(machine, now, options.Value), machine.LastActivity))
             .ToList();
         if (reports.Count > 0)
@@ -76,6 +77,24 @@ internal sealed partial class VisitReports(
         {
             machine.LetGateLapse(options.Value.GateLapses);
             visits.Retire(machine);
+        }
+    }
+
+    /// <summary>Who is attached here may be at work through another replica: that is asked for when it matters, which is when the silence here comes to its end.</summary>
+    private async Task HearOfOthersAsync(List<MachineVisits> known, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        var soon = now + (options.Value.ReportEvery * 3) - options.Value.AttachedFor;
+        var ending = known.Where(machine => machine.Requests <= machine.Polls && (machine.AttachedSince <= soon || machine.LastActivity == DateTimeOffset.UnixEpoch)
+            && IdleDecision.IsAttached(machine, now, options.Value)).ToList();
+        if (ending.Count == 0)
+        {
+            return;
+        }
+
+        var heard = await map.LastActivityAsync([.. ending.Select(static machine => machine.Machine)], cancellationToken);
+        for (var i = 0; i < ending.Count; i++)
+        {
+            ending[i].HeardOf(heard[i] ?? DateTimeOffset.UnixEpoch);
         }
     }
 

@@ -20,7 +20,7 @@ internal sealed class Visits(TimeProvider time)
             if (visits.TryEnter(socket, counts))
             {
                 var traffic = counts || (socket && dataCounts) ? visits.Counted : visits.Uncounted;
-                return new Visit(visits, socket, counts, socket ? new Traffic(time, traffic) : traffic);
+                return new Visit(visits, socket, counts, new Traffic(time, traffic));
             }
         }
     }

@@ -106,7 +106,7 @@ internal sealed class RouteDossier(IRouteHistory history, IRouteIndex index, IOp
         var slept = causes.FirstOrDefault(static cause => cause is { What: "put_to_sleep" } or { Kind: "operator", What: "stopped" or "suspended" });
         return route.Machine?.State switch
         {
-            MachineRecordState.Awake when blocking.Count > 0 => $"Awake: {blocking.Sum(static visits => visits.Requests)} requests and {blocking.Sum(static visits => visits.Sockets)} sockets are open.",
+            MachineRecordState.Awake when blocking.Count > 0 => $"Awake: {blocking.Sum(static visits => visits.Requests)} requests and {blocking.Sum(static visits => visits.Sockets)} sockets or streams are open.",
             MachineRecordState.Awake when next is not null => $"Awake: {next.Because}.",
             MachineRecordState.Awake => "Awake" + (wake is null ? "." : $": woken by a {wake.What}."),
             MachineRecordState.Asleep => "Asleep" + (slept is null ? "." : $": {slept.Rule}."),

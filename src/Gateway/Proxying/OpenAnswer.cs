@@ -6,11 +6,12 @@ namespace Gateway.Proxying;
 
 /// <summary>What one request is forwarded with.</summary>
 /// <param name="Context">The client's side.</param>
+/// <param name="Machine">Where it goes.</param>
 /// <param name="User">Whose workspace it goes to.</param>
 /// <param name="Holder">The same with the credential they came with.</param>
 /// <param name="Traffic">Counts what passes.</param>
 /// <param name="Assertion">What the workspace is told of the user, signed; null: nothing.</param>
-internal readonly record struct Forward(HttpContext Context, UserId User, ClaimsPrincipal Holder, Traffic Traffic, string? Assertion);
+internal readonly record struct Forward(HttpContext Context, MachineId Machine, UserId User, ClaimsPrincipal Holder, Traffic Traffic, string? Assertion);
 
 /// <summary>
 /// The server's answer to one request, in the place of the server's own: its bytes are counted as they are written, because they are use of the machine,
@@ -38,6 +39,9 @@ internal sealed class OpenAnswer : Stream, IHttpResponseBodyFeature
     public bool IsSteering { get; set; }
 
     public string? Assertion => _forward.Assertion;
+
+    /// <summary>The workspace has answered; what follows may be long in coming.</summary>
+    public void Began() => _forward.Traffic.AnswerBegan();
 
     Stream IHttpResponseBodyFeature.Stream => this;
 
@@ -70,7 +74,7 @@ internal sealed class OpenAnswer : Stream, IHttpResponseBodyFeature
         _inner = null!;
     }
 
-    /// <summary>Null: nothing is in progress. Called by one reader at a time.</summary>
+    /// <summary>Null: nothing is in progress.</summary>
     /// <param name="lookAgainAt">When one that is seen for the first time is due.</param>
     public LastingAnswer? Lasting(DateTimeOffset lookAgainAt)
     {
@@ -80,7 +84,13 @@ internal sealed class OpenAnswer : Stream, IHttpResponseBodyFeature
             return null;
         }
 
-        var (user, holder) = (_forward.User, _forward.Holder);
+        var known = Volatile.Read(ref _lasting);
+        if (known is not null && known.IsOf(use))
+        {
+            return known;
+        }
+
+        var forward = _forward;
         Interlocked.MemoryBarrier();
         if (Volatile.Read(ref _use) != use)
         {
@@ -88,7 +98,9 @@ internal sealed class OpenAnswer : Stream, IHttpResponseBodyFeature
             return null;
         }
 
-        return _lasting is { } lasting && lasting.IsOf(use) ? lasting : _lasting = new LastingAnswer(this, use, user, holder) { LookAgainAt = lookAgainAt };
+        var seen = new LastingAnswer(this, use, forward) { LookAgainAt = lookAgainAt };
+        var before = Interlocked.CompareExchange(ref _lasting, seen, known);
+        return before == known ? seen : before!.IsOf(use) ? before : null;
     }
 
     public void Cut(long use)

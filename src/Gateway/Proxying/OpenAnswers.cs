@@ -30,7 +30,6 @@ internal sealed class OpenAnswers(TimeProvider time)
     // As many as there ever were requests at once; only grows.
     private OpenAnswer? _last;
 
-    /// <summary>One reader at a time.</summary>
     public IEnumerable<LastingAnswer> All
     {
         get
@@ -42,6 +41,18 @@ internal sealed class OpenAnswers(TimeProvider time)
                 {
                     yield return lasting;
                 }
+            }
+        }
+    }
+
+    /// <summary>Ends the answers of a machine that have begun, so that none is left on a machine that sleeps. What still waits for its answer is left alone.</summary>
+    public void CutMachine(MachineId machine)
+    {
+        foreach (var answer in All)
+        {
+            if (answer.Machine == machine && answer.HasBegun)
+            {
+                answer.Cut();
             }
         }
     }
@@ -73,16 +84,21 @@ internal sealed class OpenAnswers(TimeProvider time)
     }
 }
 
-/// <summary>One plain answer in progress, as whoever watches over its credential sees it.</summary>
+/// <summary>One plain answer in progress, as others than its request see it.</summary>
 /// <param name="answer">The object, which carries another request's answer later.</param>
 /// <param name="use">Which of its uses is meant.</param>
-/// <param name="user">Whose it is.</param>
-/// <param name="holder">Who asked, and by what.</param>
-internal sealed class LastingAnswer(OpenAnswer answer, long use, UserId user, ClaimsPrincipal holder) : ILasting
+/// <param name="forward">What is forwarded in that use; its context is not to be touched from here.</param>
+internal sealed class LastingAnswer(OpenAnswer answer, long use, in Forward forward) : ILasting
 {
-    public UserId User => user;
+    private readonly Traffic _traffic = forward.Traffic;
 
-    public ClaimsPrincipal Holder => holder;
+    public MachineId Machine { get; } = forward.Machine;
+
+    public UserId User { get; } = forward.User;
+
+    public ClaimsPrincipal Holder { get; } = forward.Holder;
+
+    public bool HasBegun => _traffic.IsAnswer;
 
     public DateTimeOffset? GoodUntil { get; set; }
 

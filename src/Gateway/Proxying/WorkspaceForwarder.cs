@@ -28,15 +28,25 @@ internal sealed class WorkspaceForwarder(
     /// After <see cref="ForwardOutcome.NeverReached"/> the answer is untouched and the body unread, so the call may be repeated. After any other outcome
     /// but <see cref="ForwardOutcome.Completed"/> the answer may have begun; if it has not, it is untouched.
     /// </summary>
-    public ValueTask<ForwardOutcome> ForwardAsync(in Forward forward, in Destination destination, CancellationToken drain)
+    /// <param name="forward">The request.</param>
+    /// <param name="boot">The life of the machine to reach.</param>
+    /// <param name="address">Where that is: an IP literal.</param>
+    /// <param name="drain">Ends it when the gateway leaves.</param>
+    public ValueTask<ForwardOutcome> ForwardAsync(in Forward forward, long boot, string address, CancellationToken drain)
     {
-        if (connections.Find(destination) is not { } life)
+        if (connections.Find(new Destination(forward.Machine, boot, address)) is not { } life)
         {
             metrics.Forwarded(ForwardOutcome.Forbidden);
             return ValueTask.FromResult(ForwardOutcome.Forbidden);
         }
 
-        return SocketFeatures.AreAskedFor(forward.Context) ? PassThroughAsync(forward, destination.Machine, life, drain) : AnswerAsync(forward, life, drain);
+        var context = forward.Context;
+        if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true } && context.Request.Body is not SeenBody)
+        {
+            context.Request.Body = new SeenBody(context.Request.Body, forward.Traffic);
+        }
+
+        return SocketFeatures.AreAskedFor(context) ? PassThroughAsync(forward, life, drain) : AnswerAsync(forward, life, drain);
     }
 
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
@@ -54,7 +64,7 @@ internal sealed class WorkspaceForwarder(
         }
     }
 
-    private async ValueTask<ForwardOutcome> PassThroughAsync(Forward forward, MachineId machine, MachineLife life, CancellationToken drain)
+    private async ValueTask<ForwardOutcome> PassThroughAsync(Forward forward, MachineLife life, CancellationToken drain)
     {
         var context = forward.Context;
         // The workspace may answer plainly.
@@ -87,7 +97,7 @@ internal sealed class WorkspaceForwarder(
             answer = null;
             var isWebSocket = context.Features.Get<IHttpExtendedConnectFeature>() is { IsExtendedConnect: true, Protocol: "websocket" }
                 || context.Request.Headers.Upgrade.ToString().Equals("websocket", StringComparison.OrdinalIgnoreCase);
-            socket = new OpenSocket(machine, forward.User, new SocketStream(stream, isWebSocket, forward.Traffic, time), context);
+            socket = new OpenSocket(forward.Machine, forward.User, new SocketStream(stream, isWebSocket, forward.Traffic, time), context);
             sockets.Add(socket);
             return socket;
         }

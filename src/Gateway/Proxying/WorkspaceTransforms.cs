@@ -90,10 +90,15 @@ internal sealed class WorkspaceTransforms(OwnCookies cookies, WorkspaceConnectio
             return copied;
         }
 
-        var response = httpContext.Response;
+        var (response, answer) = (httpContext.Response, OpenAnswer.Of(httpContext));
+        if (!httpContext.Request.IsUpgrade())
+        {
+            answer.Began();
+        }
+
         if (!_answers.Disarm(response, proxyResponse))
         {
-            OpenAnswer.Of(httpContext).IsSteering = true;
+            answer.IsSteering = true;
             return false;
         }
 

@@ -68,7 +68,7 @@ internal sealed record StateChange(DateTimeOffset At, string State);
 internal sealed record RouteEvent(long Number, DateTimeOffset At, string Kind, string Id, string? Before, string? State, RouteCause? Cause);
 
 /// <summary>What one replica has open on a machine.</summary>
-/// <param name="Requests">Requests in progress.</param>
-/// <param name="Sockets">Open sockets.</param>
+/// <param name="Requests">Requests that wait for their answer to begin.</param>
+/// <param name="Sockets">Open sockets, and answers that have begun.</param>
 /// <param name="At">When it was so.</param>
 internal sealed record OpenVisits(MachineId Machine, string Replica, int Requests, int Sockets, DateTimeOffset LastActivity, DateTimeOffset At);

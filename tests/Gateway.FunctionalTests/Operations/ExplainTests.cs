@@ -61,7 +61,7 @@ public sealed class ExplainTests : IAsyncLifetime
         var why = await _operator.GetFromJsonAsync<JsonElement>("/api/routes/alice/why");
 
         Assert.Equal("one", Assert.Single(why.GetProperty("blocked_by").EnumerateArray()).GetProperty("replica").GetString());
-        Assert.Equal("Awake: 0 requests and 1 sockets are open.", why.GetProperty("summary").GetString());
+        Assert.Equal("Awake: 0 requests and 1 sockets or streams are open.", why.GetProperty("summary").GetString());
         var cause = Assert.Single(why.GetProperty("causes").EnumerateArray());
         Assert.Equal(("kept_awake", "a replica has a visit on it"), (cause.GetProperty("what").GetString(), cause.GetProperty("rule").GetString()));
     }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Net.WebSockets;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
 using Xunit;
 
 namespace Gateway.FunctionalTests.Workspaces;
@@ -65,6 +66,58 @@ public sealed class SleepTests
         Assert.Equal(WebSocketMessageType.Close, closed.MessageType);
         Assert.Equal((WebSocketCloseStatus)1001, socket.CloseStatus);
         await cloud.Simulator.ReachAsync(machine, "suspended");
+    }
+
+    [Fact]
+    public async Task SilentStream_IsAttachedLikeASocket_WhileAWaitingRequestAndAFlowingAnswerKeepTheirMachines()
+    {
+        var answers = new TaskCompletionSource();
+        await using var cloud = await GatewayEnvironment.StartAsync(options => options.Answer = context => StreamAsync(context, answers.Task));
+        var gateway = await cloud.StartGatewayAsync([.. Quick, ("Idling:AttachedFor", "00:00:03")]);
+        using var bound = new CancellationTokenSource(Eventually.Limit, TimeProvider.System);
+        using var waits = gateway.ClientOf("alice");
+        using var flows = gateway.ClientOf("bob");
+        using var silent = gateway.ClientOf("carol");
+
+        var waiting = waits.GetAsync("/waits", bound.Token);
+        await using var flowing = await flows.GetStreamAsync("/flows", bound.Token);
+        await using var stream = await silent.GetStreamAsync("/silent", bound.Token);
+        // Carol's machine is taken when her attached time is over; the others' idle times are over then as well.
+        var read = stream.ReadAsync(new byte[1], bound.Token).AsTask();
+        await cloud.Simulator.ReachAsync(cloud.Simulator.MachineOf("carol"), "suspended");
+
+        await Assert.ThrowsAnyAsync<IOException>(() => read);
+        Assert.False(waiting.IsCompleted);
+        Assert.True(await flowing.ReadAsync(new byte[1024], bound.Token) > 0);
+        Assert.Equal(1, cloud.Simulator.Calls("suspend"));
+        answers.SetResult();
+        Assert.Equal(HttpStatusCode.OK, (await waiting).StatusCode);
+    }
+
+    /// <summary>What a program in the workspace may answer: nothing for long, something all the time, a head and then nothing.</summary>
+    private static async Task<bool> StreamAsync(HttpContext context, Task answers)
+    {
+        switch (context.Request.Path.Value)
+        {
+            case "/waits":
+                await answers.WaitAsync(context.RequestAborted);
+                return true;
+            case "/flows":
+                while (!answers.IsCompleted)
+                {
+                    await context.Response.WriteAsync(": something\n\n", context.RequestAborted);
+                    await Task.Delay(TimeSpan.FromMilliseconds(100), TimeProvider.System, context.RequestAborted);
+                }
+
+                return true;
+            case "/silent":
+                context.Response.ContentType = "text/event-stream";
+                await context.Response.Body.FlushAsync(context.RequestAborted);
+                await Task.Delay(Timeout.InfiniteTimeSpan, TimeProvider.System, context.RequestAborted);
+                return true;
+            default:
+                return false;
+        }
     }
 
     [Fact]

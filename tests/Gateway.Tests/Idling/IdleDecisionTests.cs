@@ -21,6 +21,12 @@ public sealed class IdleDecisionTests
 
     private DateTimeOffset NotIdleBefore => IdleDecision.NotIdleBefore(_machine, _time.GetUtcNow(), _options);
 
+    private Traffic Ask()
+    {
+        _machine.TryEnter(socket: false, counts: true);
+        return new Traffic(_time, _machine.Counted);
+    }
+
     [Fact]
     public void Nobody_there_is_idle_after_the_idle_time_and_no_objection_from_then_on()
     {
@@ -66,6 +72,90 @@ public sealed class IdleDecisionTests
 
         Assert.True(Objects);
         Assert.Equal(_time.GetUtcNow() + (_options.ReportEvery * 3), NotIdleBefore);
+    }
+
+    [Fact]
+    public void Silent_answer_is_attached_like_a_socket_from_the_moment_it_began()
+    {
+        var answer = Ask();
+        _time.Advance(TimeSpan.FromHours(10));
+        answer.AnswerBegan();
+        var began = _time.GetUtcNow();
+        _time.Advance(_options.AttachedFor - TimeSpan.FromSeconds(1));
+
+        Assert.Equal((0, 1), (_machine.Requests, _machine.Lasting));
+        Assert.True(Objects);
+        Assert.Equal(began + _options.AttachedFor, NotIdleBefore);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.False(Objects);
+    }
+
+    [Fact]
+    public void Bytes_of_an_answer_begin_its_attached_time_again()
+    {
+        var answer = Ask();
+        answer.AnswerBegan();
+        _time.Advance(_options.AttachedFor);
+        answer.ToClient(1, isUse: true);
+
+        Assert.True(Objects);
+    }
+
+    [Fact]
+    public void Silent_answer_hides_no_request_that_waits_for_its_own()
+    {
+        Ask().AnswerBegan();
+        Ask();
+        _time.Advance(TimeSpan.FromHours(10));
+
+        Assert.Equal((1, 1), (_machine.Requests, _machine.Lasting));
+        Assert.True(Objects);
+    }
+
+    [Fact]
+    public void Answer_that_ends_begins_the_idle_time_anew_unless_it_was_ended_for_a_stop()
+    {
+        var (one, other) = (Ask(), Ask());
+        one.AnswerBegan();
+        other.AnswerBegan();
+        _time.Advance(TimeSpan.FromMinutes(1));
+        _machine.Leave(socket: false, counts: true, one);
+        var ended = _time.GetUtcNow();
+        Assert.Equal(ended, _machine.LastActivity);
+
+        _time.Advance(TimeSpan.FromMinutes(1));
+        _machine.CloseGate();
+        _machine.Leave(socket: false, counts: true, other);
+        Assert.Equal((ended, 0), (_machine.LastActivity, _machine.Lasting));
+    }
+
+    [Fact]
+    public void Answer_of_a_poll_puts_off_nothing_and_the_event_stream_of_a_page_is_attached()
+    {
+        Ask();
+        _machine.Leave(socket: false, counts: true);
+        _machine.TryEnter(socket: false, counts: false);
+        var stream = new Traffic(_time, _machine.Uncounted);
+        stream.AnswerBegan();
+        Assert.Equal(_begin + _options.IdleAfter, NotIdleBefore);
+
+        _time.Advance(_options.AttachedFor - TimeSpan.FromSeconds(1));
+        stream.ToClient(1, isUse: true);
+
+        Assert.Equal(_begin + _options.AttachedFor, NotIdleBefore);
+        Assert.True(Objects);
+        _time.Advance(TimeSpan.FromSeconds(1));
+        Assert.False(Objects);
+    }
+
+    [Fact]
+    public void Attached_time_counts_from_what_passed_through_another_replica()
+    {
+        _machine.TryEnter(socket: true, counts: true);
+        _time.Advance(_options.AttachedFor);
+        _machine.HeardOf(_time.GetUtcNow() - TimeSpan.FromMinutes(1));
+
+        Assert.True(Objects);
     }
 
     [Fact]

@@ -99,6 +99,34 @@ public sealed class IdleStopStories
     });
 
     [Fact]
+    public void Answers_cut_for_a_stop_do_not_put_it_off() => IdlingWorld.Run(async world =>
+    {
+        world.Options.AttachedFor = TimeSpan.FromMinutes(20);
+        var one = await world.ReplicaAsync("one");
+        var stream = one.Visits.Open(world.Machine, socket: false, counts: true);
+        stream.Traffic.AnswerBegan();
+        await world.PassAsync(world.Options.AttachedFor + Moment);
+        one.Sockets.Closing = () => stream.Dispose();
+
+        Assert.Equal(IdleStopOutcome.Asleep, await one.StopAsync());
+    });
+
+    [Fact]
+    public void Work_through_one_replica_keeps_what_is_attached_through_another() => IdlingWorld.Run(async world =>
+    {
+        world.Options.AttachedFor = world.Options.IdleAfter + TimeSpan.FromMinutes(3);
+        var (one, two, _) = await world.ThreeAsync();
+        using var socket = one.Visits.Open(world.Machine, socket: true, counts: true);
+        await world.PassAsync(TimeSpan.FromMinutes(10));
+        await two.VisitAsync(Moment);
+        await two.Reports.ReportAsync(CancellationToken.None);
+        await world.PassAsync(world.Options.IdleAfter + TimeSpan.FromMinutes(1));
+        await one.Reports.ReportAsync(CancellationToken.None);
+
+        Assert.Equal(IdleStopOutcome.Abandoned, await two.StopAsync());
+    });
+
+    [Fact]
     public void Poll_in_progress_is_waited_for() => IdlingWorld.Run(async world =>
     {
         var (one, two, _) = await world.ThreeAsync();

@@ -124,6 +124,6 @@ internal sealed class ActionPage(
     private static string Open(RouteDetail detail)
     {
         var (requests, sockets) = (detail.Visits.Sum(static visit => visit.Requests), detail.Visits.Sum(static visit => visit.Sockets));
-        return requests + sockets == 0 ? "Nobody is on it." : string.Create(CultureInfo.InvariantCulture, $"{requests} requests and {sockets} sockets are open.");
+        return requests + sockets == 0 ? "Nobody is on it." : string.Create(CultureInfo.InvariantCulture, $"{requests} requests and {sockets} sockets or streams are open.");
     }
 }

@@ -161,7 +161,7 @@ internal sealed class RoutesPage(
             <dl class="figures">
             <div><dt>Held requests</dt><dd>{Words.Number(held.Total)}</dd></div>
             <div><dt>Requests</dt><dd>{Words.Number(machines.Sum(static machine => machine.Requests))}</dd></div>
-            <div><dt>Sockets</dt><dd>{Words.Number(machines.Sum(static machine => machine.Sockets))}</dd></div>
+            <div><dt>Sockets, streams</dt><dd>{Words.Number(machines.Sum(static machine => machine.Lasting))}</dd></div>
             <div><dt><a href="{ConsolePaths.Drift}" id="to-drift">Drift</a></dt><dd>{Words.Number(drift)}</dd></div>
             </dl>
             <p class="note">Requests and sockets are those of replica <code>{replica.Name}</code>, which answers you; drift is everybody's.</p>

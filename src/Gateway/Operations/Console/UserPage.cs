@@ -105,7 +105,7 @@ internal sealed class UserPage(ConsoleLayout layout, RouteListing listing, Route
     private static Html Visits(RouteDetail detail, DateTimeOffset now) => Html.Of($"""
         <h2>Visits and timers</h2>
         {(detail.Visits.Count == 0 ? Html.Of($"<p class=\"note\">Nobody is on it.</p>") : Html.Of($"""
-            <table class="plain"><thead><tr><th scope="col">Replica</th><th scope="col" class="n">Requests</th><th scope="col" class="n">Sockets</th><th scope="col">Last activity</th></tr></thead>
+            <table class="plain"><thead><tr><th scope="col">Replica</th><th scope="col" class="n">Requests</th><th scope="col" class="n">Sockets, streams</th><th scope="col">Last activity</th></tr></thead>
             <tbody>{Html.Join(detail.Visits, visit => Html.Of($"<tr><th scope=\"row\"><code>{visit.Replica}</code></th><td class=\"n\">{visit.Requests}</td><td class=\"n\">{visit.Sockets}</td><td>{Words.Ago(visit.LastActivity, now)}</td></tr>"))}</tbody></table>
             """))}
         <dl class="facts">

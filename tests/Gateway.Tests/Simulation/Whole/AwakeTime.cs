@@ -12,8 +12,8 @@ internal sealed class AwakeTime(WholeSystem system)
     public const string Boot = "booting";
     public const string Request = "a request in progress";
     public const string Poll = "a poll of a page in progress";
-    public const string InUse = "a socket in use";
-    public const string Attached = "a socket open, nothing passing";
+    public const string InUse = "a socket or stream in use";
+    public const string Attached = "a socket or stream open, nothing passing";
     public const string Idle = "idle time running";
     public const string Sweep = "waiting for the sweep";
     public const string Stop = "stopping";
@@ -58,7 +58,7 @@ internal sealed class AwakeTime(WholeSystem system)
     public void WonBack(MachineId machine)
     {
         if (IsKept && _lives.TryGetValue(machine, out var life)
-            && system.Gateways.Any(gateway => gateway.Handles(request => request.Habit is Habit.BackgroundPoll && system.IsOf(request.User, system.Machines.NameOf(machine)))))
+            && system.Gateways.Any(gateway => gateway.Handles(request => request.IsBackground && system.IsOf(request.User, system.Machines.NameOf(machine)))))
         {
             life.Sweeps++;
             system.Tally.Count("stop put off by a poll");
@@ -83,7 +83,7 @@ internal sealed class AwakeTime(WholeSystem system)
 
         var (requests, polls, sockets) = Open(machine);
         var idle = life.LastUse + system.Options.Idling.IdleAfter.Ticks;
-        var limit = sockets > 0 ? life.LastUse + system.Options.Idling.AttachedFor.Ticks : idle;
+        var limit = sockets > 0 ? life.LastUse + system.Options.Idling.AttachedFor.Ticks : Math.Max(idle, life.AttachedUntil);
         if (requests > 0)
         {
             Add(Request, from, now);
@@ -103,9 +103,19 @@ internal sealed class AwakeTime(WholeSystem system)
     /// <summary>A request or socket began or ended on its machine, or data passed.</summary>
     public void Used(Work work)
     {
-        if (work.Request.Habit is not Habit.BackgroundPoll && _lives.TryGetValue(work.Machine, out var life))
+        if (!_lives.TryGetValue(work.Machine, out var life))
+        {
+            return;
+        }
+
+        if (!work.Request.IsBackground)
         {
             (life.LastUse, life.Sweeps) = (system.World.Now, 1);
+        }
+        else if (work.Request.IsStream)
+        {
+            // Its end begins nothing anew, and each report held for three.
+            life.AttachedUntil = Math.Min(system.World.Now + (system.Options.Idling.ReportEvery * 3).Ticks, life.LastUse + system.Options.Idling.AttachedFor.Ticks);
         }
     }
 
@@ -166,7 +176,7 @@ internal sealed class AwakeTime(WholeSystem system)
             {
                 _ = work.Request switch
                 {
-                    { IsSocket: true } => sockets++,
+                    { IsSocket: true } or { IsStream: true } => sockets++,
                     { Habit: Habit.BackgroundPoll } => polls++,
                     _ => requests++,
                 };
@@ -205,6 +215,9 @@ internal sealed class AwakeTime(WholeSystem system)
         public long At { get; set; }
 
         public long LastUse { get; set; }
+
+        /// <summary>What a page had open that was no use kept it awake so long.</summary>
+        public long AttachedUntil { get; set; }
 
         public int Boot { get; set; }
 

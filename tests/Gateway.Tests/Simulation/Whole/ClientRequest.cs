@@ -27,6 +27,12 @@ internal enum Habit
 
     /// <summary>A page that polls by itself, signed in by cookie.</summary>
     BackgroundPoll,
+
+    /// <summary>A program's long poll or event stream: the answer begins at once, and then nothing comes for hours.</summary>
+    SilentStream,
+
+    /// <summary>The event stream of a page, signed in by cookie: something passes all the time, and none of it is use.</summary>
+    PageStream,
 }
 
 /// <summary>One request of one person, from being sent to having ended.</summary>
@@ -46,6 +52,12 @@ internal sealed class ClientRequest(int id, UserId user, Habit habit, TimeSpan l
     public long StartedAt => startedAt;
 
     public bool IsSocket => habit is Habit.TypingSocket or Habit.SilentSocket or Habit.OutputSocket or Habit.PingSocket or Habit.HalfOpenSocket;
+
+    /// <summary>An answer that begins at once and goes on for long.</summary>
+    public bool IsStream => habit is Habit.SilentStream or Habit.PageStream;
+
+    /// <summary>Neither that it is sent nor what comes back is use of the machine.</summary>
+    public bool IsBackground => habit is Habit.BackgroundPoll or Habit.PageStream;
 
     /// <summary>Data passes on it, and each byte of that is use of the machine.</summary>
     public bool HasData => habit is Habit.TypingSocket or Habit.OutputSocket or Habit.Download;
@@ -85,7 +97,7 @@ internal sealed class ClientRequest(int id, UserId user, Habit habit, TimeSpan l
     {
         var context = new DefaultHttpContext
         {
-            User = new ClaimsPrincipal(new ClaimsIdentity([new Claim(UserClaims.User, user.Value)], habit is Habit.BackgroundPoll ? IdentitySchemes.Cookie : "simulated")),
+            User = new ClaimsPrincipal(new ClaimsIdentity([new Claim(UserClaims.User, user.Value)], IsBackground ? IdentitySchemes.Cookie : "simulated")),
             RequestAborted = _left.Token,
         };
         var (request, headers) = (context.Request, context.Request.Headers);
@@ -101,7 +113,7 @@ internal sealed class ClientRequest(int id, UserId user, Habit habit, TimeSpan l
             case Habit.Navigation:
                 (headers["Sec-Fetch-Mode"], headers["Sec-Fetch-Dest"]) = ("navigate", "document");
                 break;
-            case Habit.Poll or Habit.BackgroundPoll:
+            case Habit.Poll or Habit.BackgroundPoll or Habit.PageStream:
                 (headers["Sec-Fetch-Mode"], headers["Sec-Fetch-Dest"]) = ("cors", "empty");
                 break;
             case var _ when IsSocket:

@@ -2,6 +2,7 @@ using Gateway.Idling;
 using Gateway.Proxying;
 using Gateway.Waking;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Gateway.Tests.Simulation.Whole;
@@ -29,6 +30,11 @@ internal sealed class WholeForwarder(GatewayProcess gateway, WholeSystem system,
 
         using var leaving = request.Left.UnsafeRegister(_ => system.Workspaces.End(work, WorkEnd.ClientLeft), null);
         gateway.Passing(work, context);
+        if (request.IsStream)
+        {
+            Begin(context);
+        }
+
         var end = await work.Ended.Task;
         gateway.Passed(work);
         switch (end)
@@ -36,12 +42,22 @@ internal sealed class WholeForwarder(GatewayProcess gateway, WholeSystem system,
             case WorkEnd.Closed:
                 return ForwarderError.None;
             case WorkEnd.Answered:
+                Begin(context);
                 await context.Response.Body.WriteAsync(SomeBytes, CancellationToken.None);
                 return ForwarderError.None;
             case WorkEnd.ClientLeft:
                 return Fail(context, ForwarderError.RequestCanceled, new OperationCanceledException());
             default:
                 return Fail(context, ForwarderError.ResponseBodyDestination, new IOException("simulated: the machine went away"));
+        }
+    }
+
+    /// <summary>The head of the answer is here.</summary>
+    public static void Begin(HttpContext context)
+    {
+        if (!context.Request.IsUpgrade())
+        {
+            ((OpenAnswer)context.Features.Get<IHttpResponseBodyFeature>()!).Began();
         }
     }
 
@@ -95,10 +111,11 @@ internal sealed class WholeSockets(GatewayProcess gateway, WholeSystem system) :
 {
     public async Task CloseAsync(MachineId machine, CancellationToken cancellationToken)
     {
-        var sockets = system.Workspaces.Open.Where(work => work.Gateway == gateway && work.Machine == machine && work.Request.IsSocket).ToList();
+        var sockets = system.Workspaces.Open.Where(work => work.Gateway == gateway && work.Machine == machine && (work.Request.IsSocket || work.Request.IsStream)).ToList();
         if (sockets.Count > 0)
         {
-            system.Tally.Count("socket closed for idleness", sockets.Count);
+            system.Tally.Count("socket closed for idleness", sockets.Count(static work => work.Request.IsSocket));
+            system.Tally.Count("stream closed for idleness", sockets.Count(static work => work.Request.IsStream));
             await Task.Delay(system.World.Between(TimeSpan.Zero, TimeSpan.FromSeconds(2)), gateway.Time, cancellationToken);
         }
 

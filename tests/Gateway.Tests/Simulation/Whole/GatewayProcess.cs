@@ -99,6 +99,7 @@ internal sealed class GatewayProcess : IDisposable
     {
         if (_passing.TryGetValue(work, out var context))
         {
+            WholeForwarder.Begin(context);
             _ = context.Response.Body.WriteAsync(OneByte, 0, OneByte.Length, CancellationToken.None);
         }
     }

@@ -8,6 +8,7 @@ internal sealed class People(WholeSystem system)
     private static readonly Habit[] Days =
     [
         Habit.Read, Habit.TypingSocket, Habit.OutputSocket, Habit.PingSocket, Habit.BackgroundPoll, Habit.SilentSocket, Habit.HalfOpenSocket, Habit.Upload,
+        Habit.SilentStream, Habit.PageStream,
     ];
 
     /// <summary>Two pings of the gateway unanswered, and its look at the clock.</summary>
@@ -221,7 +222,7 @@ internal sealed class People(WholeSystem system)
         Habit.TypingSocket => World.Between(TimeSpan.FromMinutes(5), TimeSpan.FromMinutes(60)),
         Habit.SilentSocket => World.Between(TimeSpan.FromMinutes(5), system.Size.Everyday ? TimeSpan.FromHours(9) : TimeSpan.FromMinutes(40)),
         Habit.OutputSocket => World.Between(TimeSpan.FromMinutes(5), TimeSpan.FromHours(3)),
-        Habit.PingSocket or Habit.HalfOpenSocket => World.Between(TimeSpan.FromMinutes(30), TimeSpan.FromHours(9)),
+        Habit.PingSocket or Habit.HalfOpenSocket or Habit.SilentStream or Habit.PageStream => World.Between(TimeSpan.FromMinutes(30), TimeSpan.FromHours(9)),
         _ => World.Between(TimeSpan.FromMilliseconds(2), TimeSpan.FromSeconds(3)),
     };
 

@@ -238,7 +238,7 @@ internal sealed class Promises(WholeSystem system)
         && _leasesBegan.TryGetValue(gateway.Name, out var began) && Since(began) > Recovery;
 
     private bool StandsAgainst(Work work) =>
-        HasLease(work.Gateway, system.Redis.Visits) && (!work.Request.IsSocket
+        HasLease(work.Gateway, system.Redis.Visits) && work.Request is not { IsStream: true, IsBackground: true } && (!(work.Request.IsSocket || work.Request.IsStream)
         || (Since(work.LastData) < system.Options.Idling.AttachedFor - TimeSpan.FromSeconds(5) && Since(work.Gateway.ClockMovedAt) > system.Options.Idling.AttachedFor));
 
     private void ExpectConsents(MachineRecord? before, string writer, SimulatedVisitStore visits)

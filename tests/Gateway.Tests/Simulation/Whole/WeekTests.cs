@@ -36,6 +36,8 @@ public sealed class WeekTests(ITestOutputHelper output)
         Assert.Null(result.Broken);
         Assert.Equal(0, result.Tally["work cut: request"]);
         Assert.Equal(0, result.Tally["work cut: socket"]);
+        Assert.Equal(0, result.Tally["work cut: stream"]);
+        Assert.NotEqual(0, result.Tally["stream closed for idleness"]);
         Assert.Equal(result.Awake.Billed, result.Awake.Accounted);
         Assert.InRange(result.Awake.LongestOverdue, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(70));
         Assert.All([AwakeTime.Boot, AwakeTime.Request, AwakeTime.InUse, AwakeTime.Attached, AwakeTime.Idle, AwakeTime.Stop], cause => Assert.NotEqual(TimeSpan.Zero, result.Awake.Of(cause)));

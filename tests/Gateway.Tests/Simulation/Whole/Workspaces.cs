@@ -23,7 +23,7 @@ internal sealed class Workspaces(SeededWorld world, SimulatedMachines machines, 
         awake.Changing(machine);
         _open.Add(work);
         awake.Used(work);
-        if (request.HasData)
+        if (request.HasData || request.Habit is Habit.PageStream)
         {
             world.After(NextData(request), () => Data(work));
         }
@@ -49,7 +49,7 @@ internal sealed class Workspaces(SeededWorld world, SimulatedMachines machines, 
     {
         foreach (var work in _open.Where(work => work.Machine == machine).ToList())
         {
-            tally.Count(work.Request.IsSocket ? "work cut: socket" : "work cut: request");
+            tally.Count(work.Request.IsSocket ? "work cut: socket" : work.Request.IsStream ? "work cut: stream" : "work cut: request");
             End(work, WorkEnd.Cut);
         }
     }
@@ -81,7 +81,7 @@ internal sealed class Workspaces(SeededWorld world, SimulatedMachines machines, 
     }
 
     // People stop to think, and then some go for lunch.
-    private TimeSpan NextData(ClientRequest request) => request.Habit is Habit.Download or Habit.OutputSocket ? TimeSpan.FromSeconds(20)
+    private TimeSpan NextData(ClientRequest request) => request.Habit is Habit.Download or Habit.OutputSocket or Habit.PageStream ? TimeSpan.FromSeconds(20)
         : world.Chance(0.04) ? world.Between(TimeSpan.FromMinutes(3), TimeSpan.FromMinutes(25))
         : world.Between(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(90));
 }
