@@ -6,6 +6,7 @@ namespace Gateway;
 internal sealed class Traffic(TimeProvider time, Traffic? total = null)
 {
     private long _lastPassed;
+    private long _lastPassedAt;
     private long _bytesToClient;
     private long _bytesToWorkspace;
     private bool _clientSpoke;
@@ -15,6 +16,9 @@ internal sealed class Traffic(TimeProvider time, Traffic? total = null)
 
     /// <summary>When something that counts as use last passed: bytes of an answer, data frames of a socket in either direction. Null: nothing yet.</summary>
     public DateTimeOffset? LastPassed => Volatile.Read(ref _lastPassed) is > 0 and var ticks ? new DateTimeOffset(ticks, TimeSpan.Zero) : null;
+
+    /// <summary>How long ago that was, whatever was done to the clock since; null: nothing yet.</summary>
+    public TimeSpan? Silence => LastPassed is null ? null : time.GetElapsedTime(Volatile.Read(ref _lastPassedAt));
 
     /// <summary>Data came from the client's side: somebody, or something of theirs, is there.</summary>
     public bool ClientSpoke => Volatile.Read(ref _clientSpoke);
@@ -55,7 +59,7 @@ internal sealed class Traffic(TimeProvider time, Traffic? total = null)
     /// <summary>Something that is use has passed of which nothing is counted, such as bytes of a request's body.</summary>
     public void Passed()
     {
-        Volatile.Write(ref _lastPassed, time.GetUtcNow().UtcTicks);
+        Note();
         total?.Passed();
     }
 
@@ -90,7 +94,13 @@ internal sealed class Traffic(TimeProvider time, Traffic? total = null)
         Interlocked.Add(ref total, bytes);
         if (isUse)
         {
-            Volatile.Write(ref _lastPassed, time.GetUtcNow().UtcTicks);
+            Note();
         }
+    }
+
+    private void Note()
+    {
+        Volatile.Write(ref _lastPassedAt, time.GetTimestamp());
+        Volatile.Write(ref _lastPassed, time.GetUtcNow().UtcTicks);
     }
 }

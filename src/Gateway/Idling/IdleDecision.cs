@@ -29,7 +29,7 @@ internal static class IdleDecision
     /// The moment from which this replica agrees to a stop: a request that waits for its answer never does (null), a socket and an answer that has begun when
     /// their attached time is over, and what has ended when the idle time is, which others may not have been told of yet.
     /// </summary>
-    public static DateTimeOffset? AgreesFrom(MachineVisits visits, IdlingOptions options) => visits switch
+    private static DateTimeOffset? AgreesFrom(MachineVisits visits, IdlingOptions options) => visits switch
     {
         { Requests: > 0 } => null,
         { Lasting: > 0 } => visits.AttachedSince + options.AttachedFor,
@@ -45,8 +45,9 @@ internal static class IdleDecision
     /// <summary>A page has an event stream open, rather than asking again and again.</summary>
     public static bool PollsLast(MachineVisits visits, DateTimeOffset now, IdlingOptions options) => visits.Uncounted.AnswersSince + (options.ReportEvery * 3) <= now;
 
-    /// <summary>Whether what is seen of a machine whose gate is closed stands against its stop.</summary>
-    public static bool Objects(MachineVisits visits, DateTimeOffset now, IdlingOptions options) => AgreesFrom(visits, options) is not { } from || from > now;
+    /// <summary>Whether what is seen of a machine whose gate is closed stands against its stop. A clock that was put forward takes nobody's machine.</summary>
+    public static bool Objects(MachineVisits visits, DateTimeOffset now, IdlingOptions options) =>
+        AgreesFrom(visits, options) is not { } from || from > now || visits.Silence < (visits.Lasting > 0 ? options.AttachedFor : options.IdleAfter);
 
     private static DateTimeOffset Later(DateTimeOffset one, DateTimeOffset other) => one > other ? one : other;
 }

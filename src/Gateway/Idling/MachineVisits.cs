@@ -17,6 +17,7 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
     private int _gate = Opened;
     private long _gateClosedAt;
     private long _lastEnd = DateTimeOffset.UnixEpoch.UtcTicks;
+    private long _lastBegan;
     private long _elsewhere = DateTimeOffset.UnixEpoch.UtcTicks;
     private long _firstSocket = DateTimeOffset.UnixEpoch.UtcTicks;
 
@@ -56,6 +57,16 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
         {
             var end = new DateTimeOffset(Volatile.Read(ref _lastEnd), TimeSpan.Zero);
             return Counted.LastPassed is { } passed && passed > end ? passed : end;
+        }
+    }
+
+    /// <summary>How long nothing of that was here, whatever was done to the clock meanwhile.</summary>
+    public TimeSpan Silence
+    {
+        get
+        {
+            var began = Volatile.Read(ref _lastBegan) is not 0 and var at ? time.GetElapsedTime(at) : TimeSpan.MaxValue;
+            return Counted.Silence is { } silence && silence < began ? silence : began;
         }
     }
 
@@ -176,7 +187,11 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
         return false;
     }
 
-    private void Begin() => Advance(time.GetUtcNow().UtcTicks);
+    private void Begin()
+    {
+        Volatile.Write(ref _lastBegan, time.GetTimestamp());
+        Advance(time.GetUtcNow().UtcTicks);
+    }
 
     private void Advance(long ticks)
     {

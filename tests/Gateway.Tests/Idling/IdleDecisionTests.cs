@@ -149,6 +149,17 @@ public sealed class IdleDecisionTests
     }
 
     [Fact]
+    public void Clock_put_forward_takes_no_machine_on_which_something_just_passed()
+    {
+        Ask().AnswerBegan();
+        _time.AdjustTime(_begin + TimeSpan.FromDays(1));
+        Assert.True(Objects);
+
+        _time.Advance(_options.AttachedFor);
+        Assert.False(Objects);
+    }
+
+    [Fact]
     public void Attached_time_counts_from_what_passed_through_another_replica()
     {
         _machine.TryEnter(socket: true, counts: true);

@@ -239,7 +239,7 @@ internal sealed class Promises(WholeSystem system)
 
     private bool StandsAgainst(Work work) =>
         HasLease(work.Gateway, system.Redis.Visits) && work.Request is not { IsStream: true, IsBackground: true } && (!(work.Request.IsSocket || work.Request.IsStream)
-        || (Since(work.LastData) < system.Options.Idling.AttachedFor - TimeSpan.FromSeconds(5) && Since(work.Gateway.ClockMovedAt) > system.Options.Idling.AttachedFor));
+        || Since(work.LastData) < system.Options.Idling.AttachedFor - TimeSpan.FromSeconds(5));
 
     private void ExpectConsents(MachineRecord? before, string writer, SimulatedVisitStore visits)
     {
