@@ -215,5 +215,7 @@ public sealed class IdleDecisionTests
         public TimeSpan Skew { get; set; }
 
         public override DateTimeOffset GetUtcNow() => base.GetUtcNow() + Skew;
+
+        public override long GetTimestamp() => base.GetUtcNow().Ticks;
     }
 }
