@@ -4,24 +4,29 @@ using Gateway.Sessions;
 
 namespace Gateway;
 
-/// <summary>Closes the sockets of a machine that is being stopped without their consent, on whichever replica they are, with a reason rather than by the machine's end.</summary>
+/// <summary>
+/// Closes sockets, on whichever replica they are, that would otherwise end with the machine under them or lead to one that is their user's no longer: with a
+/// reason, so that a client knows whether to connect again.
+/// </summary>
 internal sealed class StoppedSockets(ChangeFeed feed, ISessionMap map, Visits visits, OpenSockets sockets) : IHostedService
 {
     private const ushort GoingAway = 1001;
 
     public Task StartAsync(CancellationToken cancellationToken)
     {
-        feed.MachineChanged += OnChanged;
+        feed.MachineChanged += OnMachineChanged;
+        feed.SessionChanged += OnSessionChanged;
         return Task.CompletedTask;
     }
 
     public Task StopAsync(CancellationToken cancellationToken)
     {
-        feed.MachineChanged -= OnChanged;
+        feed.MachineChanged -= OnMachineChanged;
+        feed.SessionChanged -= OnSessionChanged;
         return Task.CompletedTask;
     }
 
-    private void OnChanged(MachineId machine, long epoch)
+    private void OnMachineChanged(MachineId machine, long epoch)
     {
         if (visits.Of(machine) is { Sockets: > 0 })
         {
@@ -29,18 +34,45 @@ internal sealed class StoppedSockets(ChangeFeed feed, ISessionMap map, Visits vi
         }
     }
 
+    private void OnSessionChanged(UserId user, long epoch)
+    {
+        if (sockets.All.Any(socket => socket.User == user))
+        {
+            _ = CloseAsync(user);
+        }
+    }
+
     private async Task CloseAsync(MachineId machine)
     {
         try
         {
-            if (await map.FindMachineAsync(machine, CancellationToken.None) is { State: MachineRecordState.Stopping })
+            switch (await map.FindMachineAsync(machine, CancellationToken.None))
             {
-                await sockets.CloseMachineAsync(machine, GoingAway, "Your workspace is being stopped by an operator.");
+                case { State: MachineRecordState.Stopping }:
+                    await sockets.CloseMachineAsync(machine, GoingAway, "Your workspace is being stopped by an operator.");
+                    break;
+                case { State: MachineRecordState.Gone }:
+                    await sockets.CloseMachineAsync(machine, GoingAway, "Your workspace's machine is gone; please connect again.");
+                    break;
             }
         }
         catch (SessionMapUnavailableException)
         {
             // They end with the machine.
+        }
+    }
+
+    private async Task CloseAsync(UserId user)
+    {
+        try
+        {
+            var session = await map.FindSessionAsync(user, CancellationToken.None);
+            var reason = session is null ? "Your workspace was removed by an operator." : "Your workspace has moved to another machine; please connect again.";
+            await sockets.CloseUserAsync(user, session?.Machine, GoingAway, reason);
+        }
+        catch (SessionMapUnavailableException)
+        {
+            // Whether they still lead to the user's own machine is not known.
         }
     }
 }

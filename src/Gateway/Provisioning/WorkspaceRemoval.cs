@@ -31,6 +31,10 @@ internal sealed class WorkspaceRemoval(ISessionMap map, IMachines machines, Work
 {
     private static readonly TimeSpan PlatformLease = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+
+    /// <summary>Every replica closes its sockets with a word; a client has two seconds for the echo.</summary>
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(3);
+
     private const int Tries = 5;
     private const int SessionsPerPage = 500;
 
@@ -147,6 +151,11 @@ internal sealed class WorkspaceRemoval(ISessionMap map, IMachines machines, Work
         if (claim is null)
         {
             return new(RemovalResult.InFlight, "The machine's record changed meanwhile.");
+        }
+
+        if (record.Address is not null)
+        {
+            await Task.Delay(Farewell, time, cancellationToken);
         }
 
         var lease = await machines.LeaseAsync(session.App, machine.Id, PlatformLease, "removal", cancellationToken);

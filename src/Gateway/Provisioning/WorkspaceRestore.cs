@@ -40,6 +40,10 @@ internal sealed class WorkspaceRestore(
     private const string Kind = "restores";
     private const int SessionsPerPage = 500;
     private static readonly TimeSpan PlatformLease = TimeSpan.FromSeconds(20);
+
+    /// <summary>Every replica closes its sockets with a word; a client has two seconds for the echo.</summary>
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(3);
+
     private static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan MachineLimit = TimeSpan.FromSeconds(60);
 
@@ -133,6 +137,11 @@ internal sealed class WorkspaceRestore(
         if (!write.Won)
         {
             return null;
+        }
+
+        if (record.Address is not null)
+        {
+            await Task.Delay(Farewell, time, cancellationToken);
         }
 
         return await TakeProofAwayAsync(session, machine, cancellationToken) && await StopAsync(session.App, machine, cancellationToken);

@@ -77,7 +77,7 @@ public sealed class SocketTests
         using var socket = await ConnectAsync(host, overHttp2: false);
 
         await host.Sockets.CloseMachineAsync(new MachineId("another"), 1001, "asleep");
-        await host.Sockets.CloseUserAsync(new UserId("bob"), 1008, "denied");
+        await host.Sockets.CloseUserAsync(new UserId("bob"), null, 1008, "denied");
 
         await EchoAsync(socket);
     }

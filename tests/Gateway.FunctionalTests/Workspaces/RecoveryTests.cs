@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.WebSockets;
 using System.Text.Json.Nodes;
 using Xunit;
 
@@ -32,6 +33,26 @@ public sealed class RecoveryTests
         Assert.NotEqual(old.Id, route!["machine"]!.GetValue<string>());
         Assert.NotEqual(old.VolumeId, route["volume"]!.GetValue<string>());
         Assert.Equal((2, 2), (cloud.Simulator.Machines.Count, cloud.Simulator.Volumes.Count));
+    }
+
+    [Fact]
+    public async Task Restore_ClosesSocketsOfTheOldMachineWithAReason()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var (one, two) = (await cloud.StartGatewayAsync(), await cloud.StartGatewayAsync());
+        using var socket = await one.OpenSocketAsync("alice");
+        using var bound = new CancellationTokenSource(Eventually.Limit, TimeProvider.System);
+        await socket.ReceiveAsync(new byte[1024], bound.Token);
+        using var operators = two.OperatorClient();
+        await operators.PostAsync("/api/routes/alice/snapshots", null);
+        var newest = (await operators.GetFromJsonAsync<JsonNode>("/api/routes/alice/snapshots"))!["snapshots"]![0]!;
+
+        var restoring = operators.PostAsJsonAsync("/api/routes/alice/restore", new { snapshot = newest["id"]!.GetValue<string>() });
+        var closed = await socket.ReceiveAsync(new byte[1024], bound.Token);
+
+        Assert.Equal((WebSocketMessageType.Close, (WebSocketCloseStatus)1001), (closed.MessageType, socket.CloseStatus));
+        Assert.Contains("connect again", socket.CloseStatusDescription, StringComparison.Ordinal);
+        Assert.Equal(HttpStatusCode.OK, (await restoring).StatusCode);
     }
 
     [Fact]

@@ -111,7 +111,10 @@ public sealed class RedisFlushedTests(ITestOutputHelper output)
         public static async Task<Person> ComeAsync(RunningGateway gateway, GatewayEnvironment cloud, string user, bool socket, CancellationToken cancellationToken)
         {
             var client = RunningGateway.Client(gateway.Url, cloud.TokenOf(user));
-            var machine = (await client.GetFromJsonAsync<JsonNode>("/", cancellationToken))!["machine"]!.GetValue<string>();
+            using var answer = await client.GetAsync("/", cancellationToken);
+            var said = await answer.Content.ReadAsStringAsync(cancellationToken);
+            Assert.True(answer.IsSuccessStatusCode, $"{user}: {(int)answer.StatusCode} {said}");
+            var machine = JsonNode.Parse(said)!["machine"]!.GetValue<string>();
             return new Person(user, machine, client, socket ? await gateway.OpenSocketAsync(user) : null);
         }
 

@@ -13,6 +13,19 @@ public sealed class IdleStopStories
     private static readonly TimeSpan Moment = TimeSpan.FromSeconds(1);
 
     [Fact]
+    public void Machine_called_failed_that_runs_all_the_same_is_put_to_sleep_when_its_pause_is_over() => IdlingWorld.Run(async world =>
+    {
+        var one = await world.ReplicaAsync("one");
+        await world.WriteAsync(MachineRecordState.Failed, failure: new RecordFailure("never_healthy", "It gave no good answer.", 1, world.Time.GetUtcNow() + TimeSpan.FromMinutes(1)));
+        Assert.Equal(IdleStopOutcome.NotAwake, await one.StopAsync());
+
+        await world.PassAsync(TimeSpan.FromMinutes(1));
+
+        Assert.Equal(IdleStopOutcome.Asleep, await one.StopAsync());
+        Assert.Equal((PlatformState.Suspended, MachineRecordState.Asleep), (world.State, world.Record.State));
+    });
+
+    [Fact]
     public void Two_sweepers_at_once_stop_a_machine_once() => IdlingWorld.Run(async world =>
     {
         var (one, two, _) = await world.ThreeAsync();

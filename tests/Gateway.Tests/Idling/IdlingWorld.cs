@@ -76,7 +76,7 @@ internal sealed class IdlingWorld
         }
     }
 
-    public async Task WriteAsync(MachineRecordState state, RecordLease? lease = null) => await Map.For("other").WriteAsync(
+    public async Task WriteAsync(MachineRecordState state, RecordLease? lease = null, RecordFailure? failure = null) => await Map.For("other").WriteAsync(
         new MachineRecord
         {
             Machine = Machine,
@@ -85,6 +85,7 @@ internal sealed class IdlingWorld
             Boot = 1,
             Address = Machines.Find(Machine)!.PrivateAddress,
             Lease = lease,
+            Failure = failure,
             ChangedAt = Time.GetUtcNow(),
             Epoch = Map.Machines.SingleOrDefault()?.Epoch ?? 0,
         },

@@ -34,7 +34,8 @@ internal sealed class OpenSockets(IOptions<ProxyingOptions> options, TimeProvide
     /// <summary>Closes every socket of the machine; answers when all have ended or were cut.</summary>
     public Task CloseMachineAsync(MachineId machine, ushort code, string reason) => CloseAsync(socket => socket.Machine == machine, code, reason);
 
-    public Task CloseUserAsync(UserId user, ushort code, string reason) => CloseAsync(socket => socket.User == user, code, reason);
+    /// <summary>Closes the user's sockets on all machines but one.</summary>
+    public Task CloseUserAsync(UserId user, MachineId? except, ushort code, string reason) => CloseAsync(socket => socket.User == user && socket.Machine != except, code, reason);
 
     /// <summary>Closes all, spread over <paramref name="spread"/>, so that their clients do not all come back at once.</summary>
     public async Task CloseAllAsync(ushort code, string reason, TimeSpan spread)
