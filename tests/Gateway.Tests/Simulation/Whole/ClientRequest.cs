@@ -122,7 +122,7 @@ internal sealed class ClientRequest(int id, UserId user, Habit habit, TimeSpan l
         }
 
         context.Features.Set(this);
-        context.Features.Set(new Caller(user, context.User, BySignIn: habit is Habit.BackgroundPoll, ByHeader: false));
+        context.Features.Set(new Caller(user, context.User, BySignIn: IsBackground, ByHeader: false));
         return context;
     }
 }
