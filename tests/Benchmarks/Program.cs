@@ -8,6 +8,11 @@ if (args is [PlainYarp.Mode, var port, var operationsPort, var backend])
 
 const string Against = "--against=";
 const string Load = "--load=";
+if (args is [EchoBackend.Mode, var echoPort])
+{
+    return await EchoBackend.RunAsync(int.Parse(echoPort, CultureInfo.InvariantCulture));
+}
+
 var output = Path.GetFullPath(args.FirstOrDefault(static argument => !argument.StartsWith('-')) ?? "benchmarks");
 var against = Array.Find(args, static argument => argument.StartsWith(Against, StringComparison.Ordinal))?[Against.Length..];
 Directory.CreateDirectory(output);
@@ -21,7 +26,7 @@ try
     }
 
     var plan = args.Contains("--quick") ? Plan.Quick(work) : Plan.Whole(work);
-    var rows = new List<Row>(await AtRest.TakeAsync(plan));
+    var rows = new List<Row>([.. await Terminals.TakeAsync(plan), .. await AtRest.TakeAsync(plan)]);
     await using var peers = await Peers.StartAsync(work, against);
     rows.InsertRange(0, [.. await SmallRequests.CpuAsync(peers, plan), .. await SmallRequests.LatencyAsync(peers, plan), .. await SmallRequests.AllocationAsync(peers, plan)]);
     await Report.WriteAsync(output, peers, rows);
