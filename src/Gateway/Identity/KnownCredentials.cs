@@ -22,10 +22,10 @@ internal sealed class KnownCredentials(SignIns signIns, PersonalTokens tokens, U
 
     private Generations _generations = new([], []);
 
-    /// <summary>Null: the request is for the handlers to judge. Sockets are, always: where they come from matters as well.</summary>
+    /// <summary>Null: the request is for the handlers to judge. Sockets by cookie are, always: which page they come from matters as well.</summary>
     public Caller? Find(HttpContext context)
     {
-        if (context.Request.IsUpgrade() || Sent.In(context.Request) is not { } sent || Find(sent) is not { } known)
+        if (Sent.In(context.Request) is not { } sent || (!sent.ByHeader && context.Request.IsUpgrade()) || Find(sent) is not { } known)
         {
             return null;
         }
@@ -50,7 +50,7 @@ internal sealed class KnownCredentials(SignIns signIns, PersonalTokens tokens, U
     {
         // Read first: what is decided while this looks is then found to be newer.
         var decisions = access.Decisions;
-        if (context.Request.IsUpgrade() || Sent.In(context.Request) is not { } sent || access.HasEnded(caller.Principal) || !access.Allows(caller.Principal))
+        if (Sent.In(context.Request) is not { } sent || access.HasEnded(caller.Principal) || !access.Allows(caller.Principal))
         {
             return;
         }

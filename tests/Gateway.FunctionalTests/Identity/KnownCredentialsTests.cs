@@ -171,16 +171,34 @@ public sealed class KnownCredentialsTests
         Assert.Equal(HttpStatusCode.OK, (await both.GetAsync("/")).StatusCode);
     }
 
-    [Fact]
-    public async Task Socket_IsJudgedEachTime()
+    [Theory]
+    [InlineData("bearer")]
+    [InlineData("token")]
+    public async Task SocketByToken_IsLetInAsAnyRequestIs(string kind)
     {
         await using var host = await GatewayHost.StartAsync();
-        using var client = await ClientAsync(host, "bearer");
+        using var client = await ClientAsync(host, kind);
         await LetInAsync(client);
-        client.DefaultRequestHeaders.TryAddWithoutValidation("Connection", "Upgrade");
-        client.DefaultRequestHeaders.TryAddWithoutValidation("Upgrade", "websocket");
+        AsSocket(client);
 
-        Assert.Equal([Judged, Judged], [await LetInAsync(client), await LetInAsync(client)]);
+        Assert.Equal(Known, await LetInAsync(client));
+    }
+
+    [Fact]
+    public async Task SocketByCookie_IsJudgedEachTime_ByThePageItComesFrom()
+    {
+        await using var host = await GatewayHost.StartAsync();
+        using var client = await ClientAsync(host, "cookie");
+        await LetInAsync(client);
+        AsSocket(client);
+
+        client.DefaultRequestHeaders.TryAddWithoutValidation("Origin", host.PublicUrl.GetLeftPart(UriPartial.Authority));
+        var own = new List<string> { await LetInAsync(client), await LetInAsync(client) };
+        client.DefaultRequestHeaders.Remove("Origin");
+        client.DefaultRequestHeaders.TryAddWithoutValidation("Origin", "https://evil.example");
+
+        Assert.Equal([Judged, Judged], own);
+        Assert.Equal(nameof(HttpStatusCode.Forbidden), await LetInAsync(client));
     }
 
     [Fact]
@@ -225,6 +243,12 @@ public sealed class KnownCredentialsTests
         var client = host.NewProgram();
         client.DefaultRequestHeaders.Add("Cookie", browser.Cookies.GetCookieHeader(host.PublicUrl));
         return client;
+    }
+
+    private static void AsSocket(HttpClient client)
+    {
+        client.DefaultRequestHeaders.TryAddWithoutValidation("Connection", "Upgrade");
+        client.DefaultRequestHeaders.TryAddWithoutValidation("Upgrade", "websocket");
     }
 
     private static async Task<string> LetInAsync(HttpClient client)
