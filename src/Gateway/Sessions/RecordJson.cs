@@ -15,11 +15,13 @@ internal sealed partial class RecordJson : JsonSerializerContext
 
     public static string Print(MachineRecord record) => JsonSerializer.Serialize(record, Default.MachineRecord);
 
+    /// <exception cref="JsonException">It is no session.</exception>
     public static Session ReadSession(string body, long epoch) =>
-        (JsonSerializer.Deserialize(body, Default.Session)! with { Epoch = epoch }).Believed();
+        ((JsonSerializer.Deserialize(body, Default.Session) ?? throw new JsonException("A session is not null.")) with { Epoch = epoch }).Believed();
 
+    /// <exception cref="JsonException">It is no machine record.</exception>
     public static MachineRecord ReadMachine(string body, long epoch) =>
-        (JsonSerializer.Deserialize(body, Default.MachineRecord)! with { Epoch = epoch }).Believed();
+        ((JsonSerializer.Deserialize(body, Default.MachineRecord) ?? throw new JsonException("A machine record is not null.")) with { Epoch = epoch }).Believed();
 }
 
 internal sealed class UserIdConverter : JsonConverter<UserId>

@@ -55,6 +55,17 @@ internal sealed class People(WholeSystem system)
         }
     }
 
+    /// <summary>Some come back at the very moment at which their machine is put to sleep: chance alone would bring that about too seldom.</summary>
+    public void ComeBack(MachineId machine)
+    {
+        if (!_ended && !system.Size.Everyday && World.Chance(0.15))
+        {
+            var name = system.Machines.NameOf(machine);
+            var user = system.Users.First(user => system.IsOf(user, name));
+            World.After(World.Between(TimeSpan.Zero, TimeSpan.FromMilliseconds(500)), () => _ = SendAsync(user, World.Pick(Quick)));
+        }
+    }
+
     public bool AreServed => _served.Count == system.Users.Count && _open.Count == 0;
 
     public void ExpectServed()

@@ -23,6 +23,9 @@ internal sealed class Promises(WholeSystem system)
     private readonly Dictionary<string, long> _leasesBegan = [];
     private long _mapLostAt = long.MinValue / 2;
 
+    /// <summary>Told of each machine whose stop is being decided.</summary>
+    public Action<MachineId> Draining { get; set; } = static _ => { };
+
     /// <summary>What was broken, in words, or null.</summary>
     public string? Broken { get; private set; }
 
@@ -126,6 +129,11 @@ internal sealed class Promises(WholeSystem system)
         if (after.State is MachineRecordState.Awake && before is { State: MachineRecordState.Draining })
         {
             system.Awake.WonBack(after.Machine);
+        }
+
+        if (after.State is MachineRecordState.Draining)
+        {
+            Draining(after.Machine);
         }
 
         if (after.State is MachineRecordState.Stopping && before?.State is not MachineRecordState.Stopping && MapKept)

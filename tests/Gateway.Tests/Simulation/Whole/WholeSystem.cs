@@ -138,6 +138,7 @@ internal sealed class WholeSystem : IDisposable
 
         var people = new People(this);
         var nemesis = new Nemesis(this);
+        Promises.Draining = people.ComeBack;
         people.Begin();
         nemesis.Begin();
         World.Pass(TimeSpan.FromHours(Size.Hours));
