@@ -49,9 +49,9 @@ public sealed class ParserTests(ITestOutputHelper output)
         var header = Encoding.Latin1.GetString(input);
         var left = CookieHeader.Without(header, IdentityCookies.IsOurs);
 
-        Assert.DoesNotContain(Names(left ?? header), IdentityCookies.IsOurs);
+        Assert.DoesNotContain(Names(left ?? header), static name => IdentityCookies.IsOurs(name));
         Assert.Equal(Names(header).Where(static name => !IdentityCookies.IsOurs(name)), Names(left ?? header));
-        Assert.Null(SetCookieHeader.Without(header, IdentityCookies.IsOurs) is { Count: > 0 } kept && kept != header ? "changed" : null);
+        Assert.True(SetCookieHeader.Without(header, IdentityCookies.IsOurs) is null or { Count: 0 });
     });
 
     [Fact]
