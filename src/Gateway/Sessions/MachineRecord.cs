@@ -76,11 +76,11 @@ internal sealed record MachineRecord
     public Dictionary<string, JsonElement>? Rest { get; set; }
 
     /// <summary>As it is believed: see <see cref="WriterClock"/>.</summary>
-    public MachineRecord Believed() => this with
+    public MachineRecord Believed()
     {
-        Lease = WriterClock.Bound(Lease, Epoch),
-        Failure = State is MachineRecordState.Failed ? WriterClock.Bound(Failure, ChangedAt, Epoch) : Failure,
-    };
+        var (failure, changedAt) = State is MachineRecordState.Failed ? WriterClock.Bound(Failure, ChangedAt, Epoch) : (Failure, ChangedAt);
+        return this with { Lease = WriterClock.Bound(Lease, Epoch), Failure = failure, ChangedAt = changedAt };
+    }
 }
 
 /// <summary>One wake that nobody is known to have meant, on a user's budget until somebody shows up.</summary>

@@ -67,11 +67,11 @@ internal sealed record Session
     public Dictionary<string, JsonElement>? Rest { get; set; }
 
     /// <summary>As it is believed: see <see cref="WriterClock"/>.</summary>
-    public Session Believed() => this with
+    public Session Believed()
     {
-        Lease = WriterClock.Bound(Lease, Epoch),
-        Failure = State is SessionState.Failed ? WriterClock.Bound(Failure, ChangedAt, Epoch) : Failure,
-    };
+        var (failure, changedAt) = State is SessionState.Failed ? WriterClock.Bound(Failure, ChangedAt, Epoch) : (Failure, ChangedAt);
+        return this with { Lease = WriterClock.Bound(Lease, Epoch), Failure = failure, ChangedAt = changedAt };
+    }
 }
 
 /// <summary>A user without a session is unassigned. <see cref="Unknown"/>: a state of a newer version; leave it alone.</summary>

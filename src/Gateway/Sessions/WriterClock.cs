@@ -15,8 +15,10 @@ internal static class WriterClock
     /// <param name="failure">That of a record whose state it is.</param>
     /// <param name="changedAt">When it came into that state, by the same clock as the failure's end.</param>
     /// <param name="epoch">The record's.</param>
-    public static RecordFailure? Bound(RecordFailure? failure, DateTimeOffset changedAt, long epoch) =>
-        failure is not null && WrittenAt(epoch) is var written && changedAt > written && failure.Until > changedAt ? failure with { Until = written + (failure.Until - changedAt) } : failure;
+    public static (RecordFailure? Failure, DateTimeOffset ChangedAt) Bound(RecordFailure? failure, DateTimeOffset changedAt, long epoch) =>
+        failure is not null && WrittenAt(epoch) is var written && changedAt > written && failure.Until > changedAt
+            ? (failure with { Until = written + (failure.Until - changedAt) }, written)
+            : (failure, changedAt);
 
     /// <summary>An epoch is the map's time of the write in microseconds, or a little more.</summary>
     private static DateTimeOffset WrittenAt(long epoch) => DateTimeOffset.UnixEpoch.AddMicroseconds(epoch);
