@@ -16,23 +16,43 @@ internal sealed class ProvisioningClaim
     private readonly TimeProvider _time;
     private readonly string _owner;
 
-    private ProvisioningClaim(ISessionMap map, TimeProvider time, string owner, Session session) =>
+    // By this job alone.
+    private TimeSpan _volumeAskedBefore;
+    private long _volumeAskedSince;
+
+    private ProvisioningClaim(ISessionMap map, TimeProvider time, string owner, Session session, TimeSpan sinceLastWrite)
+    {
         (_map, _time, _owner, Session) = (map, time, owner, session);
+        (_volumeAskedBefore, _volumeAskedSince) = (sinceLastWrite, time.GetTimestamp());
+    }
 
     /// <summary>The record as this job wrote it last.</summary>
     public Session Session { get; private set; }
+
+    /// <summary>
+    /// How long ago a volume was asked for, if one was. Whoever asked may have had another clock: what passed until this claim is by the map's, which is in
+    /// the epochs, and what passes since then by one that nobody puts forward.
+    /// </summary>
+    public TimeSpan SinceVolumeAsked => _volumeAskedBefore + _time.GetElapsedTime(_volumeAskedSince);
 
     /// <summary>Takes the record on, whatever of the workspace it knows already; null when somebody else changed it first.</summary>
     public static async Task<ProvisioningClaim?> TryTakeAsync(ISessionMap map, TimeProvider time, string owner, Session known, CancellationToken cancellationToken)
     {
         var now = time.GetUtcNow();
         var write = await map.WriteAsync(known with { State = SessionState.Provisioning, Lease = new RecordLease(owner, now + LeaseTime), ChangedAt = now }, cancellationToken);
-        return write.Won ? new ProvisioningClaim(map, time, owner, write.Current!) : null;
+        return write.Won ? new ProvisioningClaim(map, time, owner, write.Current!, TimeSpan.FromMicroseconds(write.Current!.Epoch - known.Epoch)) : null;
     }
 
     /// <summary>Saves a step while the work goes on.</summary>
     public Task SaveAsync(Func<Session, Session> step, CancellationToken cancellationToken) =>
         WriteAsync(session => step(session) with { Lease = new RecordLease(_owner, _time.GetUtcNow() + LeaseTime) }, cancellationToken);
+
+    /// <summary>Saves that a volume is about to be asked for.</summary>
+    public async Task AskVolumeAsync(CancellationToken cancellationToken)
+    {
+        await SaveAsync(session => session with { VolumeAskedAt = _time.GetUtcNow() }, cancellationToken);
+        (_volumeAskedBefore, _volumeAskedSince) = (TimeSpan.Zero, _time.GetTimestamp());
+    }
 
     /// <summary>Saves the end and lets the record go.</summary>
     public async Task<Session> EndAsync(Func<Session, Session> end, CancellationToken cancellationToken)

@@ -4,7 +4,7 @@ using Gateway.Sessions;
 namespace Gateway.Provisioning;
 
 /// <summary>Finds or makes the user's volume. Volume names are not unique, so nothing but looking keeps a second one from being made.</summary>
-internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTemplate template, WorkspaceNames names, TimeProvider time)
+internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTemplate template, WorkspaceNames names)
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     private const int Tries = 3;
@@ -64,7 +64,7 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
             var found = all.Value.Where(volume => volume.Name == name && volume.Usable)
                 .OrderByDescending(volume => volume.AttachedMachine is not null).ThenByDescending(volume => volume.BytesUsed).ThenBy(volume => volume.CreatedAt).ThenBy(volume => volume.Id.Value, StringComparer.Ordinal)
                 .FirstOrDefault();
-            if (found is not null || claim.Session.VolumeAskedAt is not { } asked || asked + WorkspaceNames.AnswerLimit <= time.GetUtcNow())
+            if (found is not null || claim.Session.VolumeAskedAt is null || claim.SinceVolumeAsked >= WorkspaceNames.AnswerLimit)
             {
                 return (found, null);
             }
@@ -80,7 +80,7 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
         {
             for (var attempt = 1; attempt <= Tries; attempt++)
             {
-                await claim.SaveAsync(session => session with { VolumeAskedAt = time.GetUtcNow() }, cancellationToken);
+                await claim.AskVolumeAsync(cancellationToken);
                 var made = await platform.CreateVolumeAsync(claim, template.App, template.Volume(claim.Session.User, region, own), cancellationToken);
                 if (made.IsOk)
                 {
