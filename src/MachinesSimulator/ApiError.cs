@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 
 namespace MachinesSimulator;
@@ -8,7 +9,7 @@ internal sealed class ApiError(int status, string error, string? word = null, bo
     public int Status => status;
 
     public JsonObject Body => fromLease
-        ? new JsonObject { ["status"] = "error", ["message"] = Message, ["code"] = status }
+        ? new JsonObject { ["status"] = "error", ["message"] = Message, ["code"] = status.ToString(CultureInfo.InvariantCulture) }
         : word is null ? new JsonObject { ["error"] = Message } : new JsonObject { ["error"] = Message, ["status"] = word };
 
     public static ApiError NotFound(string what) => new(404, $"not_found: {what}");

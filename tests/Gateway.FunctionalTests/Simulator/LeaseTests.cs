@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json.Nodes;
+using Gateway.FunctionalTests.Contract;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 using static Gateway.FunctionalTests.Simulating.SimulatorStage;
@@ -47,6 +48,18 @@ public sealed class LeaseTests
         var nonce = await AcquireAsync(stage, id);
 
         Assert.Equal(HttpStatusCode.OK, (await stage.DoAsync(id, "start", nonce: nonce)).Status);
+    }
+
+    [Fact]
+    public async Task ARefusal_HasTheShapeOfTheContract()
+    {
+        await using var stage = await SimulatorStage.StartAsync();
+        var id = await stage.CreateAsync("one");
+        await AcquireAsync(stage, id);
+
+        var (status, body) = await stage.DoAsync(id, "lease", new JsonObject { ["ttl"] = 30 });
+
+        Assert.Empty(ContractValidator.Load().ValidateResponse("POST", $"{MachinesOf(App)}/{id}/lease", (int)status, body.ToJsonString()));
     }
 
     [Fact]
