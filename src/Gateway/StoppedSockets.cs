@@ -67,6 +67,12 @@ internal sealed class StoppedSockets(ChangeFeed feed, ISessionMap map, Visits vi
         try
         {
             var session = await map.FindSessionAsync(user, CancellationToken.None);
+            if (session is null && !(await map.ReadGenerationAsync(CancellationToken.None)).Listed)
+            {
+                // The map was lost, and knows of nobody yet.
+                return;
+            }
+
             var reason = session is null ? "Your workspace was removed by an operator." : "Your workspace has moved to another machine; please connect again.";
             await sockets.CloseUserAsync(user, session?.Machine, GoingAway, reason);
         }

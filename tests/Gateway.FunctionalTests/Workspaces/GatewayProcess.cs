@@ -35,7 +35,8 @@ internal sealed partial class GatewayProcess : IAsyncDisposable
     /// <param name="name">What the replica is called.</param>
     /// <param name="settings">As configuration names them, <c>Section:Key</c>.</param>
     /// <param name="log">Gets what it prints.</param>
-    public static async Task<GatewayProcess> StartAsync(string name, IReadOnlyDictionary<string, string?> settings, TextWriter log)
+    /// <param name="program">The gateway's own file, where it is not the one that was built with the tests.</param>
+    public static async Task<GatewayProcess> StartAsync(string name, IReadOnlyDictionary<string, string?> settings, TextWriter log, string? program = null)
     {
         var (port, operationsPort) = (FreePorts.Take(), FreePorts.Take());
         var variables = settings.ToDictionary(static setting => setting.Key.Replace(":", "__", StringComparison.Ordinal), static setting => setting.Value ?? "");
@@ -43,7 +44,7 @@ internal sealed partial class GatewayProcess : IAsyncDisposable
         variables["Proxying__Listen"] = UrlOf(port).ToString();
         variables["Proxying__ListenHttp2"] = "";
         variables["Operations__Listen"] = UrlOf(operationsPort).ToString();
-        var program = Environment.GetEnvironmentVariable("GATEWAY_PROGRAM") ?? Programs.Find("Gateway");
+        program ??= Environment.GetEnvironmentVariable("GATEWAY_PROGRAM") ?? Programs.Find("Gateway");
         var process = await ChildProcess.StartAsync(name, [Programs.Host, program], Path.GetDirectoryName(program)!, variables, new PrefixedConsole(log));
         var gateway = new GatewayProcess(process, name, port, operationsPort);
         try
