@@ -114,10 +114,7 @@ public sealed class RedisFlushedTests(ITestOutputHelper output)
         public static async Task<Person> ComeAsync(RunningGateway gateway, GatewayEnvironment cloud, string user, bool socket, CancellationToken cancellationToken)
         {
             var client = RunningGateway.Client(gateway.Url, cloud.TokenOf(user));
-            using var answer = await client.GetAsync("/", cancellationToken);
-            var said = await answer.Content.ReadAsStringAsync(cancellationToken);
-            Assert.True(answer.IsSuccessStatusCode, $"{user}: {(int)answer.StatusCode} {said}");
-            var machine = JsonNode.Parse(said)!["machine"]!.GetValue<string>();
+            var machine = await AskAsync(client, user, cancellationToken);
             return new Person(user, machine, client, socket ? await gateway.OpenSocketAsync(user) : null);
         }
 
@@ -127,8 +124,17 @@ public sealed class RedisFlushedTests(ITestOutputHelper output)
             using (socket)
             {
                 await (socket is null ? UploadAsync(leave, cancellationToken) : TypeAsync(socket, leave, cancellationToken));
-                Assert.Equal(machine, (await client.GetFromJsonAsync<JsonNode>("/", cancellationToken))!["machine"]!.GetValue<string>());
+                Assert.Equal(machine, await AskAsync(client, user, cancellationToken));
             }
+        }
+
+        /// <summary>Which machine answers.</summary>
+        private static async Task<string> AskAsync(HttpClient client, string user, CancellationToken cancellationToken)
+        {
+            using var answer = await client.GetAsync("/", cancellationToken);
+            var said = await answer.Content.ReadAsStringAsync(cancellationToken);
+            Assert.True(answer.IsSuccessStatusCode, $"{user}: {(int)answer.StatusCode} {said} {string.Join(", ", answer.Headers.Select(static header => $"{header.Key}: {string.Join(';', header.Value)}"))}");
+            return JsonNode.Parse(said)!["machine"]!.GetValue<string>();
         }
 
         /// <summary>The first message says which machine it is, and every later one is an echo.</summary>
