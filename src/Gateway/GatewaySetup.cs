@@ -5,6 +5,7 @@ using Gateway.Identity;
 using Gateway.Identity.Assertions;
 using Gateway.Idling;
 using Gateway.Operations;
+using Gateway.Operations.Costs;
 using Gateway.Provisioning;
 using Gateway.Proxying;
 using Gateway.Proxying.Sockets;
@@ -118,6 +119,7 @@ internal static class GatewaySetup
         var visits = app.Services.GetRequiredService<Visits>();
         app.Services.GetRequiredService<RouteTable>().InUse = machine => visits.Of(machine) is { Open: > 0 };
         app.Services.GetRequiredService<MachineWaker>().Woken = visits.Begin;
+        visits.Retired = app.Services.GetRequiredService<UseMeter>().Left;
         var changes = app.Services.GetRequiredService<IdentityChanges>();
         var feed = app.Services.GetRequiredService<ChangeFeed>();
         feed.OtherChanged += changes.Hear;

@@ -7,6 +7,9 @@ internal sealed class Visits(TimeProvider time)
 {
     private readonly ConcurrentDictionary<MachineId, MachineVisits> _machines = new();
 
+    /// <summary>Called with each machine that was let go of; what it counted is final. Set once at start.</summary>
+    public Action<MachineVisits>? Retired { get; set; }
+
     /// <summary>Opens a visit, before the wake, so that nothing puts the machine to sleep meanwhile. Dispose it when the request or socket has ended.</summary>
     /// <param name="machine">The machine visited.</param>
     /// <param name="socket">It stays open without data for long.</param>
@@ -62,6 +65,7 @@ internal sealed class Visits(TimeProvider time)
         if (visits.TryRetire())
         {
             _machines.TryRemove(new(visits.Machine, visits));
+            Retired?.Invoke(visits);
         }
     }
 

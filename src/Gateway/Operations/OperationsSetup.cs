@@ -18,6 +18,12 @@ internal static class OperationsSetup
         services.AddSingleton<IValidateOptions<OperationsOptions>, OperationsOptionsValidation>();
         services.AddOptions<CostOptions>().BindConfiguration(CostOptions.Section).ValidateOnStart();
         services.AddSingleton<IValidateOptions<CostOptions>, CostOptionsValidation>();
+        services.AddSingleton<LedgerPrices>();
+        services.AddSingleton<CostLedger>();
+        services.AddSingleton<CostMetrics>();
+        services.AddSingleton<UseMeter>();
+        services.AddHostedService<UseWriter>();
+        services.AddHostedService<CostWatch>();
         services.AddSingleton<OperationsListener>();
         services.AddSingleton<IConfigureOptions<KestrelServerOptions>>(provider => provider.GetRequiredService<OperationsListener>());
         services.AddSingleton<MatcherPolicy, OperationsMatcherPolicy>();
@@ -86,6 +92,13 @@ internal static class OperationsSetup
         viewers.MapGet("/api/events", EventEndpoints.StreamAsync)
             .Answers<EventView>("Events as they happen (server-sent events)", contentType: "text/event-stream")
             .Takes("Last-Event-ID", "The id of the last event seen; what came after it is sent first.");
+        viewers.MapGet("/api/costs", CostEndpoints.MonthAsync)
+            .Answers<MonthCosts>("What a month costs so far, by day, and which machines were awake without use; of one user alone if asked for")
+            .Takes("month", "By UTC; one of the last thirteen. Unsaid: the present one.", "2030-01")
+            .Takes("user", "This user alone.", "alice");
+        viewers.MapGet("/api/costs.csv", CostEndpoints.CsvAsync)
+            .Answers<string>("A month by user, as CSV", contentType: "text/csv")
+            .Takes("month", "By UTC; one of the last thirteen. Unsaid: the present one.", "2030-01");
         viewers.MapGet("/api/costs/plan", CostEndpoints.PlanAsync)
             .Answers<CostPlan>("What a month will cost, before a cent is spent")
             .Takes("users", "How many.", "100")

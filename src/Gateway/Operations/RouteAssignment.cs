@@ -50,7 +50,7 @@ internal sealed class RouteAssignment(ISessionMap map, IMachines machines, Works
         var session = await map.FindSessionAsync(user, cancellationToken) ?? new Session { User = user, State = SessionState.Assigned, App = app };
         var volume = machine.Config?.Mounts is [var mount, ..] ? new VolumeId(mount.Volume) : (VolumeId?)null;
         var write = await map.WriteAsync(
-            session with { State = SessionState.Assigned, App = app, Machine = machine.Id, Volume = volume, Region = machine.Region, Lease = null, Failure = null, ChangedAt = time.GetUtcNow() },
+            session with { State = SessionState.Assigned, App = app, Machine = machine.Id, Volume = volume, VolumeGb = volume == session.Volume ? session.VolumeGb : null, Region = machine.Region, Lease = null, Failure = null, ChangedAt = time.GetUtcNow() },
             cancellationToken);
         return write.Won ? null : Changed;
     }

@@ -87,7 +87,7 @@ internal sealed class WorkspaceRestore(
         }
 
         var moved = await map.WriteAsync(
-            session with { State = SessionState.Provisioning, Machine = null, Volume = volume.Id, Region = volume.Region, Replaced = machine, Lease = null, Failure = null, ChangedAt = time.GetUtcNow() },
+            session with { State = SessionState.Provisioning, Machine = null, Volume = volume.Id, VolumeGb = volume.SizeGb, Region = volume.Region, Replaced = machine, Lease = null, Failure = null, ChangedAt = time.GetUtcNow() },
             cancellationToken);
         if (!moved.Won)
         {

@@ -119,7 +119,7 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
 
     private static async Task<Volume> KeepAsync(ProvisioningClaim claim, Volume volume, CancellationToken cancellationToken)
     {
-        await claim.SaveAsync(session => session with { Volume = volume.Id, Region = volume.Region, VolumeAskedAt = null }, cancellationToken);
+        await claim.SaveAsync(session => session with { Volume = volume.Id, VolumeGb = volume.SizeGb, Region = volume.Region, VolumeAskedAt = null }, cancellationToken);
         return volume;
     }
 }

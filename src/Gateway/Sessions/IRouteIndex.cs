@@ -15,6 +15,9 @@ internal interface IRouteIndex
     /// <summary>For each machine its users in the order of their names, at most so many.</summary>
     Task<IReadOnlyList<IReadOnlyList<UserId>>> UsersOfAsync(IReadOnlyList<MachineId> machines, UserId? after, int limit, CancellationToken cancellationToken);
 
+    /// <summary>How many users are assigned the machine.</summary>
+    Task<long> CountUsersOfAsync(MachineId machine, CancellationToken cancellationToken);
+
     /// <summary>How many users' names begin so, in one state unless it is null.</summary>
     Task<long> CountUsersAsync(string? state, string prefix, CancellationToken cancellationToken);
 

@@ -1,3 +1,4 @@
+using System.Globalization;
 using StackExchange.Redis;
 
 namespace Gateway.Sessions;
@@ -64,6 +65,28 @@ internal sealed class MapKeys(string prefix)
     public RedisKey Notes(string kind) => prefix + ":notes:" + kind;
 
     public RedisKey Log(string log) => prefix + ":log:" + log;
+
+    /// <summary>What every key of the ledger begins with; its scripts make keys of it.</summary>
+    public string LedgerPrefix { get; } = prefix + ":ledger:";
+
+    /// <summary>What still goes on, by the day it began.</summary>
+    public RedisKey LedgerOpen { get; } = prefix + ":ledger:open";
+
+    /// <summary>Machines that run, by the moment (ms) they began to.</summary>
+    public RedisKey LedgerRunning { get; } = prefix + ":ledger:running";
+
+    /// <summary>All machines and volumes on one day, counted from 1970.</summary>
+    public RedisKey LedgerDay(int day) => LedgerPrefix + "day:" + day.ToString(CultureInfo.InvariantCulture);
+
+    /// <summary>The account of one volume: what it is, since when, and how many users are assigned it.</summary>
+    public RedisKey LedgerVolume(VolumeId volume) => LedgerPrefix + "volume:" + volume.Value;
+
+    public RedisKey LedgerOf(LedgerMonth month, MachineId machine) => $"{LedgerPrefix}{month}:machine:{machine.Value}";
+
+    public RedisKey LedgerOf(LedgerMonth month, VolumeId volume) => $"{LedgerPrefix}{month}:volume:{volume.Value}";
+
+    /// <summary>Machines by how long (ms) they ran without use in the month, lives that are over alone.</summary>
+    public RedisKey LedgerIdle(LedgerMonth month) => $"{LedgerPrefix}{month}:idle";
 
     public RedisKey Duty(string duty) => prefix + ":duty:" + duty;
 }

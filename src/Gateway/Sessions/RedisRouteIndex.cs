@@ -31,6 +31,9 @@ internal sealed class RedisRouteIndex(MapCalls calls, MapKeys keys) : IRouteInde
         return [.. members.Select((owners, i) => (IReadOnlyList<UserId>)[.. owners.Select(owner => new UserId(owner[(machines[i].Value.Length + 1)..]))])];
     }
 
+    public Task<long> CountUsersOfAsync(MachineId machine, CancellationToken cancellationToken) => calls.CallAsync(
+        database => database.SortedSetLengthByValueAsync(keys.Assigned, machine.Value + "|", EndOf(machine.Value + "|")), cancellationToken);
+
     public Task<long> CountUsersAsync(string? state, string prefix, CancellationToken cancellationToken) => calls.CallAsync(
         database => prefix.Length == 0 ? database.SortedSetLengthAsync(KeyOf(state)) : database.SortedSetLengthByValueAsync(KeyOf(state), prefix, EndOf(prefix)),
         cancellationToken);

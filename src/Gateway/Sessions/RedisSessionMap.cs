@@ -18,6 +18,9 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
     private readonly TimeSpan _slowPoll;
     private readonly TimeProvider _time;
 
+    // Of the present month; whoever comes first in a new one replaces it.
+    private Months _months = new(default, "");
+
     public RedisSessionMap(MapCalls calls, MapKeys keys, ChangeFeed feed, IOptions<SessionsOptions> options, TimeProvider time)
     {
         (_calls, _keys, _time, _slowPoll) = (calls, keys, time, options.Value.SlowPoll);
@@ -55,7 +58,7 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
         [
             _keys.Session(next.User), _keys.Sequence, _keys.Generation, _keys.Users, _keys.Assigned, _keys.Machine(next.Machine ?? default), _keys.Activity, _keys.Events, .. _keys.States,
         ];
-        RedisValue[] index = [RouteState.Name(next.State), next.Machine?.Value ?? "", _keys.StatePrefix];
+        RedisValue[] index = [RouteState.Name(next.State), next.Machine?.Value ?? "", _keys.StatePrefix, next.Volume?.Value ?? "", LedgerEntry.Of(next), .. Ledger()];
         var answer = await WriteAsync(SessionScripts.WriteSession, keys, next.Epoch, RecordJson.Print(next), SessionKind, next.User.Value, index, cancellationToken);
         if (!answer.Won)
         {
@@ -81,7 +84,7 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
             MachineRecordState.Asleep or MachineRecordState.Gone => "gone",
             _ => "",
         };
-        RedisValue[] index = [due, RouteState.Name(next.State), _keys.StatePrefix, next.Region ?? ""];
+        RedisValue[] index = [due, RouteState.Name(next.State), _keys.StatePrefix, next.Region ?? "", LedgerEntry.Of(next), .. Ledger()];
         var answer = await WriteAsync(SessionScripts.WriteMachine, keys, next.Epoch, RecordJson.Print(next), MachineKind, next.Machine.Value, index, cancellationToken);
         if (!answer.Won)
         {
@@ -98,7 +101,7 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
         var answer = await _calls.ScriptAsync(
             SessionScripts.RemoveSession,
             [_keys.Session(session.User), _keys.Sequence, _keys.Users, _keys.Assigned, .. _keys.States],
-            [Text(session.Epoch), SessionKind, session.User.Value, _keys.Changes.ToString()],
+            [Text(session.Epoch), SessionKind, session.User.Value, _keys.Changes.ToString(), .. Ledger()],
             cancellationToken);
         if (answer.Resp2Type == ResultType.Integer)
         {
@@ -182,9 +185,24 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
         }
     }
 
+    /// <summary>When it is by this replica's clock, and what the ledger's scripts make their keys and months of. A clock that is behind makes a span shorter and the next one longer.</summary>
+    private RedisValue[] Ledger()
+    {
+        var now = _time.GetUtcNow();
+        var months = _months;
+        if (months.Of != LedgerMonth.Of(now))
+        {
+            _months = months = new Months(LedgerMonth.Of(now), LedgerMonth.KeptAt(now));
+        }
+
+        return [now.ToUnixTimeMilliseconds(), _keys.LedgerPrefix, months.Text];
+    }
+
     private static long Epoch(RedisValue value) => long.Parse(value.ToString(), CultureInfo.InvariantCulture);
 
     private static string Text(long epoch) => epoch.ToString(CultureInfo.InvariantCulture);
 
     private static string NewGeneration() => Guid.NewGuid().ToString("N");
+
+    private sealed record Months(LedgerMonth Of, string Text);
 }

@@ -28,6 +28,10 @@ internal sealed record Session
     [JsonPropertyName("volume")]
     public VolumeId? Volume { get; init; }
 
+    /// <summary>The volume's size when it was last looked at; null: nobody looked. For the ledger.</summary>
+    [JsonPropertyName("volume_gb")]
+    public int? VolumeGb { get; init; }
+
     /// <summary>The machine that a restore put out of service: it may come back with its host, and is not the user's any more.</summary>
     [JsonPropertyName("replaced")]
     public MachineId? Replaced { get; init; }

@@ -7,16 +7,16 @@ namespace Gateway.Sessions;
 internal static class SessionScripts
 {
     /// <summary>
-    /// KEYS: record, sequence, generation, then the index's. ARGV: epoch expected, body, kind, id, channel, name for a new generation, then the index's.
+    /// KEYS: record, sequence, generation, then the index's. ARGV: epoch expected, body, kind, id, channel, name for a new generation, then the index's and the ledger's.
     /// Answers {1, epoch} or {0, epoch that stands, body that stands}.
     /// </summary>
-    public const string WriteSession = Write + IndexScripts.Session + Announce;
+    public const string WriteSession = LedgerScripts.Account + Write + IndexScripts.Session + LedgerScripts.Session + Announce;
 
     /// <inheritdoc cref="WriteSession"/>
-    public const string WriteMachine = Write + IndexScripts.Machine + Announce;
+    public const string WriteMachine = LedgerScripts.Account + Write + IndexScripts.Machine + LedgerScripts.Machine + Announce;
 
-    /// <summary>KEYS: record, sequence, then the index's. ARGV: epoch expected, kind, id, channel. Answers the removal's epoch as text, or 0.</summary>
-    public const string RemoveSession = """
+    /// <summary>KEYS: record, sequence, then the index's. ARGV: epoch expected, kind, id, channel, then the ledger's. Answers the removal's epoch as text, or 0.</summary>
+    public const string RemoveSession = LedgerScripts.Account + """
         local current = redis.call('HGET', KEYS[1], 'e')
         if current ~= ARGV[1] then
           return 0
@@ -24,7 +24,7 @@ internal static class SessionScripts
         local time = redis.call('TIME')
         local epoch = string.format('%.0f', math.max(tonumber(current) + 1, tonumber(time[1]) * 1000000 + tonumber(time[2])))
 
-        """ + IndexScripts.Removal + """
+        """ + IndexScripts.Removal + LedgerScripts.Removal + """
         redis.call('DEL', KEYS[1])
         local sequence = string.format('%.0f', redis.call('INCR', KEYS[2]))
         redis.call('PUBLISH', ARGV[4], sequence .. '|' .. ARGV[2] .. '|' .. epoch .. '|' .. ARGV[3])

@@ -25,6 +25,7 @@ internal static class SessionsSetup
         services.AddSingleton<IVisitMap, RedisVisitMap>();
         services.AddSingleton<IRouteIndex, RedisRouteIndex>();
         services.AddSingleton<IRouteHistory, RedisRouteHistory>();
+        services.AddSingleton<ILedger, RedisLedger>();
         services.AddSingleton<INotes, RedisNotes>();
         services.AddSingleton<AuditTrail>();
         services.AddSingleton<RouteTable>();

@@ -83,6 +83,7 @@ internal sealed class GatewayHost : IAsyncDisposable
         builder.Services.AddSingleton<IRouteIndex>(sessions);
         builder.Services.AddSingleton<MemoryHistory>();
         builder.Services.AddSingleton<IRouteHistory>(static provider => provider.GetRequiredService<MemoryHistory>());
+        builder.Services.AddSingleton<ILedger, EmptyLedger>();
         builder.Services.AddSingleton<Gateway.Idling.Visits>();
         builder.Services.AddSingleton(Replica.New());
         builder.Services.AddSingleton(new RouteSources { LastActivityAsync = sessions.LastActivityAsync, Wake = sessions.Woken.Enqueue });

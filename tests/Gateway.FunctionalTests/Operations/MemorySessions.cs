@@ -52,6 +52,8 @@ internal sealed class MemorySessions : ISessionMap, IRouteIndex
             .. Named(null, "").Where(user => Sessions[user].Machine == machine && (after is null || string.CompareOrdinal(user.Value, after.Value.Value) > 0)).Take(limit),
         ])]);
 
+    public Task<long> CountUsersOfAsync(MachineId machine, CancellationToken cancellationToken) => Task.FromResult((long)Sessions.Values.Count(session => session.Machine == machine));
+
     public Task<long> CountUsersAsync(string? state, string prefix, CancellationToken cancellationToken) => Task.FromResult((long)Named(state, prefix).Count());
 
     public Task<long> CountInactiveAsync(DateTimeOffset until, CancellationToken cancellationToken) =>

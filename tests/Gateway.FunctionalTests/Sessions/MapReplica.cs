@@ -29,6 +29,8 @@ internal sealed class MapReplica : IAsyncDisposable
 
     public IRouteHistory History => _host.Services.GetRequiredService<IRouteHistory>();
 
+    public ILedger Ledger => _host.Services.GetRequiredService<ILedger>();
+
     public RouteTable Routes => _host.Services.GetRequiredService<RouteTable>();
 
     public RedisConnection Connection => _host.Services.GetRequiredService<RedisConnection>();
@@ -36,7 +38,9 @@ internal sealed class MapReplica : IAsyncDisposable
     /// <summary>A background service that fails ends the whole process.</summary>
     public bool IsStopping => _host.Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStopping.IsCancellationRequested;
 
-    public static async Task<MapReplica> StartAsync(string url, string prefix, params (string Key, string Value)[] settings)
+    public static Task<MapReplica> StartAsync(string url, string prefix, params (string Key, string Value)[] settings) => StartAsync(url, prefix, TimeProvider.System, settings);
+
+    public static async Task<MapReplica> StartAsync(string url, string prefix, TimeProvider time, params (string Key, string Value)[] settings)
     {
         var log = new ConcurrentQueue<string>();
         var builder = Host.CreateEmptyApplicationBuilder(new HostApplicationBuilderSettings());
@@ -45,7 +49,7 @@ internal sealed class MapReplica : IAsyncDisposable
         builder.Services.AddLogging(static logging => logging.ClearProviders());
         builder.Services.AddSingleton<ILoggerProvider>(new KeptLog(log));
         builder.Services.AddMetrics();
-        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(time);
         builder.Services.AddSessions();
         var host = builder.Build();
         await host.StartAsync().WaitAsync(Eventually.Limit);

@@ -1,12 +1,13 @@
 using System.Globalization;
 using Gateway.Identity;
+using Gateway.Operations.Costs;
 using Gateway.Sessions;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Operations.Console;
 
 /// <summary>Everything known of one user's route, why it is as it is, its last day, and what can be done.</summary>
-internal sealed class UserPage(ConsoleLayout layout, RouteListing listing, RouteDossier dossier, KnownRoutes known, IOptions<IdentityOptions> identity, TimeProvider time)
+internal sealed class UserPage(ConsoleLayout layout, RouteListing listing, RouteDossier dossier, KnownRoutes known, CostLedger costs, IOptions<IdentityOptions> identity, TimeProvider time)
 {
     public async Task WriteAsync(HttpContext context, string id)
     {
@@ -26,11 +27,12 @@ internal sealed class UserPage(ConsoleLayout layout, RouteListing listing, Route
 
             var detail = dossier.DetailAsync(found, context.RequestAborted);
             var why = await dossier.WhyAsync(found, context.RequestAborted);
-            await WriteAsync(context, found.Route with { Detail = await detail }, why);
+            var month = await costs.UserAsync(LedgerMonth.Of(time.GetUtcNow()), found.Session, context.RequestAborted);
+            await WriteAsync(context, found.Route with { Detail = await detail }, why, month);
         }
         catch (SessionMapUnavailableException) when (known.Find(user.Value) is { } route)
         {
-            await WriteAsync(context, route, null);
+            await WriteAsync(context, route, null, null);
         }
         catch (SessionMapUnavailableException)
         {
@@ -44,7 +46,7 @@ internal sealed class UserPage(ConsoleLayout layout, RouteListing listing, Route
         <p><a href="/">All routes</a></p>
         """)) { Status = StatusCodes.Status404NotFound });
 
-    private Task WriteAsync(HttpContext context, RouteView route, RouteWhy? why)
+    private Task WriteAsync(HttpContext context, RouteView route, RouteWhy? why, UserCosts? month)
     {
         var now = time.GetUtcNow();
         var done = ConsoleActions.Find(context.Request.Query["done"].ToString()) is { } action ? Html.Of($"""<p class="card good" role="status">{action.Done}</p>""") : Html.Empty;
@@ -56,7 +58,7 @@ internal sealed class UserPage(ConsoleLayout layout, RouteListing listing, Route
             <section id="actions" class="card" data-live aria-label="Actions">{Actions(context, route, now)}</section>
             <section id="timeline" class="card" data-live aria-label="The last day"><h2>The last day</h2>{(why is null ? Html.Of($"<p class=\"note\">Not known while Redis is away.</p>") : Timeline.Draw(why, now))}</section>
             <div class="cards">
-            <section id="facts" class="card" data-live aria-label="Facts">{Facts(route, now)}</section>
+            <section id="facts" class="card" data-live aria-label="Facts">{Facts(route, month, now)}</section>
             <section id="visits" class="card" data-live aria-label="Visits and timers">{Visits(route.Detail!, now)}</section>
             </div>
             <section id="causes" class="card" data-live aria-label="Causes">{(why is null ? Html.Empty : Causes(why))}</section>
@@ -79,7 +81,7 @@ internal sealed class UserPage(ConsoleLayout layout, RouteListing listing, Route
         ? Html.Of($"""<h2>Actions</h2><p class="buttons">{Html.Join(ConsoleActions.For(route, now), action => Html.Of($"<a class=\"button\" id=\"do-{action.Name}\" href=\"{ConsolePaths.Of(route.Id)}/{action.Name}\">{action.Verb}…</a>"))}</p>""")
         : Html.Of($"""<h2>Actions</h2><p class="note">They are for operators who signed in here.</p>""");
 
-    private static Html Facts(RouteView route, DateTimeOffset now)
+    private static Html Facts(RouteView route, UserCosts? month, DateTimeOffset now)
     {
         var detail = route.Detail!;
         (string Name, Html Value)[] facts =
@@ -95,6 +97,7 @@ internal sealed class UserPage(ConsoleLayout layout, RouteListing listing, Route
             ("Boot", Html.Of($"{Words.Number(route.Boot)}{(route.Suspended ? ", suspended" : "")}")),
             ("Image", Html.Of($"<code>{detail.Make?.Spec.Image ?? "–"}</code>")),
             ("Epochs", Html.Of($"<code>{route.SessionEpoch}</code> · <code>{route.MachineEpoch}</code>")),
+            ("This month", month is null ? Html.Of($"–") : Html.Of($"${month.Money.Total:0.00}, ${month.Saving:0.00} saved by sleeping; awake {Words.Span(TimeSpan.FromSeconds(month.Use.AwakeSeconds))}, active {Words.Span(TimeSpan.FromSeconds(month.Use.ActiveSeconds))}")),
             ("Shared with", detail.SharedWith.Count == 0 ? Html.Of($"nobody") : Html.Join(detail.SharedWith, id => Html.Of($"<a href=\"{ConsolePaths.Of(id)}\">{id}</a> "))),
         ];
         return Html.Of($"""<h2>Everything known</h2><dl class="facts">{Html.Join(facts, fact => Html.Of($"<div><dt>{fact.Name}</dt><dd>{fact.Value}</dd></div>"))}</dl>""");

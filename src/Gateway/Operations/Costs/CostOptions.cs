@@ -61,6 +61,9 @@ internal sealed class CostOptions
 
     /// <summary>How large the workspace's image is unpacked, unless the caller says otherwise. Defaults to 1.</summary>
     public decimal ImageGb { get; set; } = 1m;
+
+    /// <summary>What a month is meant to cost at most: an alert says when it will not be kept. 0: nothing was planned.</summary>
+    public decimal MonthPlan { get; set; }
 }
 
 /// <summary>Lists every fault of the section at once, each by its key.</summary>
@@ -77,6 +80,7 @@ internal sealed class CostOptionsValidation : IValidateOptions<CostOptions>
             (nameof(options.VolumeGbMonth), options.VolumeGbMonth),
             (nameof(options.EgressGb), options.EgressGb),
             (nameof(options.ImageGb), options.ImageGb),
+            (nameof(options.MonthPlan), options.MonthPlan),
             .. options.EgressGbByRegion.Select(static region => ($"{nameof(options.EgressGbByRegion)}:{region.Key}", region.Value)),
             .. options.Markups.Select(static region => ($"{nameof(options.Markups)}:{region.Key}", region.Value)),
         ];

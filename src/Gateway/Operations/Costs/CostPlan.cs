@@ -8,7 +8,7 @@ namespace Gateway.Operations.Costs;
 /// <param name="AlwaysOn">The same if no machine ever slept.</param>
 /// <param name="Saving">What sleeping saves of it.</param>
 /// <param name="Sums">Each part as it is worked out.</param>
-internal sealed record CostPlan(PlanQuery Asked, PlanMonth Month, decimal PerUser, decimal AlwaysOn, decimal Saving, IReadOnlyList<string> Sums)
+internal sealed record CostPlan(PlanQuery Asked, CostParts Month, decimal PerUser, decimal AlwaysOn, decimal Saving, IReadOnlyList<string> Sums)
 {
     public static CostPlan Of(PlanQuery asked, CostOptions prices)
     {
@@ -26,12 +26,12 @@ internal sealed record CostPlan(PlanQuery Asked, PlanMonth Month, decimal PerUse
 
     /// <summary>One machine, for a month in which it never sleeps.</summary>
     public static decimal RunningMonth(PlanQuery asked, CostOptions prices) =>
-        ((asked.Cpus * CpuPrice(asked, prices)) + (asked.MemoryMb / 1024m * prices.MemoryGbMonth)) * prices.Markups[asked.Region];
+        ((asked.Cpus * CpuPrice(asked, prices)) + (asked.MemoryMb / 1024m * prices.MemoryGbMonth)) * prices.Markups.GetValueOrDefault(asked.Region, 1);
 
-    private static PlanMonth MonthOf(PlanQuery asked, CostOptions prices)
+    private static CostParts MonthOf(PlanQuery asked, CostOptions prices)
     {
         var awake = asked.HoursPerDay / PlanQuery.WholeDay;
-        return new PlanMonth(
+        return new CostParts(
             Cents(asked.Users * RunningMonth(asked, prices) * awake),
             Cents(asked.Users * asked.VolumeGb * prices.VolumeGbMonth),
             Cents(asked.Users * asked.ImageGb * prices.ImageGbMonth * (1 - awake)),
@@ -51,11 +51,15 @@ internal sealed record CostPlan(PlanQuery Asked, PlanMonth Month, decimal PerUse
 /// <param name="Running">CPU and memory while awake, with the region's markup.</param>
 /// <param name="Volumes">Whether used or not.</param>
 /// <param name="Images">The image of a machine that is asleep is storage.</param>
-internal sealed record PlanMonth(decimal Running, decimal Volumes, decimal Images, decimal Egress)
+internal sealed record CostParts(decimal Running, decimal Volumes, decimal Images, decimal Egress)
 {
     public decimal Total => Running + Volumes + Images + Egress;
+
+    public CostParts Rounded(int decimals) => new(decimal.Round(Running, decimals), decimal.Round(Volumes, decimals), decimal.Round(Images, decimals), decimal.Round(Egress, decimals));
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(CostPlan))]
+[JsonSerializable(typeof(MonthCosts))]
+[JsonSerializable(typeof(UserCosts))]
 internal sealed partial class CostJson : JsonSerializerContext;
