@@ -14,11 +14,14 @@ internal static class MachinesSetup
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<MachinesRates>();
         services.AddSingleton<MachinesMetrics>();
+        services.AddSingleton<TokenMetrics>();
         services.AddSingleton<IMachines>(static provider => ActivatorUtilities.CreateInstance<MachinesClient>(
             provider, provider.GetRequiredService<IHttpClientFactory>().CreateClient(MachinesClient.Name)));
         services.AddHttpClient(MachinesClient.Name, static (provider, client) =>
             {
                 var options = provider.GetRequiredService<IOptions<MachinesOptions>>().Value;
+                // Read when the token is: once.
+                provider.GetRequiredService<TokenMetrics>();
                 client.BaseAddress = new Uri(options.ApiUrl.EndsWith('/') ? options.ApiUrl : options.ApiUrl + "/");
                 // The pipeline times each try.
                 client.Timeout = Timeout.InfiniteTimeSpan;

@@ -21,7 +21,8 @@ internal static class MachinesToken
         return new AuthenticationHeaderValue(macaroon ? "FlyV1" : "Bearer", bare);
     }
 
-    private static string Bare(string token)
+    /// <summary>Without its scheme.</summary>
+    public static string Bare(string token)
     {
         var bare = token.Trim();
         while (true)

@@ -32,7 +32,7 @@ internal sealed partial class CostWatch(CostLedger costs, ILedger ledger, CostMe
     {
         var now = time.GetUtcNow();
         var month = await costs.TotalAsync(LedgerMonth.Of(now), cancellationToken);
-        metrics.Read(month.Money.Total, month.Projection ?? month.Money.Total, await ledger.CountOverdueAsync(now - OverdueAfter, cancellationToken));
+metrics.Read(month, await ledger.CountOverdueAsync(now - OverdueAfter, cancellationToken));
     }
 
     private static partial class Log
@@ -47,21 +47,23 @@ internal sealed class CostMetrics
 {
     private readonly Gauge<double> _spent;
     private readonly Gauge<double> _projected;
+    private readonly Gauge<double> _planned;
     private readonly Gauge<long> _overdue;
 
-    public CostMetrics(IMeterFactory meters, Microsoft.Extensions.Options.IOptions<CostOptions> options)
+    public CostMetrics(IMeterFactory meters)
     {
         var meter = meters.Create(GatewayTelemetry.MeterName);
         _spent = meter.CreateGauge<double>("gateway.costs.spent", "{USD}", "What the present month (UTC) has cost so far, by the ledger and the section Costs.");
         _projected = meter.CreateGauge<double>("gateway.costs.projected", "{USD}", "What the present month will have cost at its end if it goes on so.");
+        _planned = meter.CreateGauge<double>("gateway.costs.planned", "{USD}", "What a month is meant to cost at most (Costs:MonthPlan); 0: nothing was planned.");
         _overdue = meter.CreateGauge<long>("gateway.machines.overdue", "{machine}", "Machines that are awake although they might have been put to sleep a quarter of an hour ago or earlier.");
-        meter.CreateGauge<double>("gateway.costs.planned", "{USD}", "What a month is meant to cost at most (Costs:MonthPlan); 0: nothing was planned.").Record((double)options.Value.MonthPlan);
     }
 
-    public void Read(decimal spent, decimal projected, long overdue)
+    public void Read(MonthCosts month, long overdue)
     {
-        _spent.Record((double)spent);
-        _projected.Record((double)projected);
+        _spent.Record((double)month.Money.Total);
+        _projected.Record((double)(month.Projection ?? month.Money.Total));
+        _planned.Record((double)(month.Plan ?? 0));
         _overdue.Record(overdue);
     }
 }
