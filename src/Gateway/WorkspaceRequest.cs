@@ -116,7 +116,7 @@ internal sealed class WorkspaceRequest(
     {
         // Opened before the wake, so that no idle stop takes the machine from under this request; closed when all of it has ended.
         var intent = Intent.Of(context.Request, !caller.BySignIn, options.Value.MonitorPaths);
-        using var visit = visits.Open(machine, intent.IsSocket, intent.CountsAsUse, intent.DataCounts);
+        using var visit = visits.Open(machine, intent.IsSocket, intent.CountsAsUse, intent.DataCounts, caller.BySignIn ? VisitCredential.SignIn : VisitCredential.Token);
         trail.Used(machine, intent.Cause);
         var doubted = default(long?);
         var held = default(WakeOutcome.Awake);

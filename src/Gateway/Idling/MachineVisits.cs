@@ -14,6 +14,8 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
     private int _open;
     private int _sockets;
     private int _polls;
+    private int _bySignIn;
+    private int _byToken;
     private int _gate = Opened;
     private long _gateClosedAt;
     private long _lastEnd = DateTimeOffset.UnixEpoch.UtcTicks;
@@ -49,6 +51,12 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
 
     /// <summary>Of the requests, those that are no use of the machine: they stand against a stop while they last, and put off nothing.</summary>
     public int Polls => Math.Max(0, Volatile.Read(ref _polls) - PollAnswers);
+
+    /// <summary>Of all that is open, what a browser's sign-in let in.</summary>
+    public int BySignIn => Volatile.Read(ref _bySignIn);
+
+    /// <summary>Of all that is open, what a bearer token let in.</summary>
+    public int ByToken => Volatile.Read(ref _byToken);
 
     /// <summary>When something that counts last passed, a visit that counts last began or ended, or the machine was woken. The Unix epoch: nothing of that here.</summary>
     public DateTimeOffset LastActivity
@@ -97,7 +105,7 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
     public bool GateIsClosed => Volatile.Read(ref _gate) == Closed;
 
     /// <summary>Counts a visit; false when this object was just retired and the machine's next one must be taken.</summary>
-    public bool TryEnter(bool socket, bool counts)
+    public bool TryEnter(bool socket, bool counts, VisitCredential by = VisitCredential.None)
     {
         Interlocked.Increment(ref _open);
         if (Volatile.Read(ref _gate) == Retired)
@@ -106,6 +114,7 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
             return false;
         }
 
+        Count(by, 1);
         if (socket)
         {
             Interlocked.Increment(ref _sockets);
@@ -127,7 +136,8 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
     /// <param name="socket">As it entered.</param>
     /// <param name="counts">Its end is use of the machine.</param>
     /// <param name="traffic">What passed on it.</param>
-    public void Leave(bool socket, bool counts, Traffic? traffic = null)
+    /// <param name="by">As it entered.</param>
+    public void Leave(bool socket, bool counts, Traffic? traffic = null, VisitCredential by = VisitCredential.None)
     {
         // What may be silent for long and ends while a stop is decided was closed for that stop, or would have been.
         if (counts && !((socket || traffic is { IsAnswer: true }) && GateIsClosed))
@@ -147,6 +157,7 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
             Interlocked.Decrement(ref _polls);
         }
 
+        Count(by, -1);
         Interlocked.Decrement(ref _open);
     }
 
@@ -185,6 +196,18 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
 
         Interlocked.Exchange(ref _gate, Opened);
         return false;
+    }
+
+    private void Count(VisitCredential by, int change)
+    {
+        if (by is VisitCredential.SignIn)
+        {
+            Interlocked.Add(ref _bySignIn, change);
+        }
+        else if (by is VisitCredential.Token)
+        {
+            Interlocked.Add(ref _byToken, change);
+        }
     }
 
     private void Begin()

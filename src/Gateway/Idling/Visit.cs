@@ -4,8 +4,9 @@ namespace Gateway.Idling;
 /// <param name="machine">The machine visited.</param>
 /// <param name="socket">It stays open without data for long.</param>
 /// <param name="counts">That it was begun and ended is use of the machine.</param>
+/// <param name="by">What it was let in by.</param>
 /// <param name="traffic">What passes on it.</param>
-internal readonly struct Visit(MachineVisits machine, bool socket, bool counts, Traffic traffic) : IDisposable
+internal readonly struct Visit(MachineVisits machine, bool socket, bool counts, VisitCredential by, Traffic traffic) : IDisposable
 {
     /// <summary>What passes on it; written by the forwarder.</summary>
     public Traffic Traffic => traffic;
@@ -17,5 +18,18 @@ internal readonly struct Visit(MachineVisits machine, bool socket, bool counts, 
     public void OpenGate() => machine.OpenGate();
 
     /// <summary>A socket that somebody used begins the idle time anew when it ends, however it was opened.</summary>
-    public void Dispose() => machine.Leave(socket, counts || (socket && traffic.LastPassed is not null), traffic);
+    public void Dispose() => machine.Leave(socket, counts || (socket && traffic.LastPassed is not null), traffic, by);
+}
+
+/// <summary>The kind of credential a visit was let in by; never the credential.</summary>
+internal enum VisitCredential
+{
+    /// <summary>None: the gateway's own visit, as while it wakes a machine ahead.</summary>
+    None,
+
+    /// <summary>The cookie of a browser that is signed in.</summary>
+    SignIn,
+
+    /// <summary>A bearer token.</summary>
+    Token,
 }

@@ -15,15 +15,16 @@ internal sealed class Visits(TimeProvider time)
     /// <param name="socket">It stays open without data for long.</param>
     /// <param name="counts">It is use of the machine; background polls and monitors are not.</param>
     /// <param name="dataCounts">Whether what passes on a socket is use, however that was opened.</param>
-    public Visit Open(MachineId machine, bool socket, bool counts, bool dataCounts = true)
+    /// <param name="by">What it was let in by.</param>
+    public Visit Open(MachineId machine, bool socket, bool counts, bool dataCounts = true, VisitCredential by = VisitCredential.None)
     {
         while (true)
         {
             var visits = _machines.GetValueOrDefault(machine) ?? Add(machine);
-            if (visits.TryEnter(socket, counts))
+            if (visits.TryEnter(socket, counts, by))
             {
                 var traffic = counts || (socket && dataCounts) ? visits.Counted : visits.Uncounted;
-                return new Visit(visits, socket, counts, new Traffic(time, traffic));
+                return new Visit(visits, socket, counts, by, new Traffic(time, traffic));
             }
         }
     }

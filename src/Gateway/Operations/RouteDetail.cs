@@ -44,7 +44,9 @@ internal sealed record RouteDetail
 }
 
 /// <summary>What one replica has open on the machine.</summary>
-internal sealed record OpenVisitsView(string Replica, int Requests, int Sockets, DateTimeOffset LastActivity, DateTimeOffset At);
+/// <param name="BySignIn">Of both, those a browser's sign-in let in.</param>
+/// <param name="ByToken">Of both, those a bearer token let in.</param>
+internal sealed record OpenVisitsView(string Replica, int Requests, int Sockets, DateTimeOffset LastActivity, DateTimeOffset At, int BySignIn, int ByToken);
 
 /// <summary>When the machine is thought idle.</summary>
 /// <param name="NotIdleBefore">As far as any replica said; null: the machine is not watched, as when it sleeps.</param>

@@ -120,5 +120,5 @@ internal sealed class RouteDossier(IRouteHistory history, IRouteIndex index, IOp
         new(options.Value.IdleAfter.TotalSeconds, options.Value.AttachedFor.TotalSeconds, due, record?.PinnedUntil);
 
     private static IReadOnlyList<OpenVisitsView> ViewsOf(IEnumerable<OpenVisits> visits) =>
-        [.. visits.Select(static visit => new OpenVisitsView(visit.Replica, visit.Requests, visit.Sockets, visit.LastActivity, visit.At))];
+        [.. visits.Select(static visit => new OpenVisitsView(visit.Replica, visit.Requests, visit.Sockets, visit.LastActivity, visit.At, visit.BySignIn, visit.ByToken))];
 }

@@ -80,7 +80,7 @@ internal sealed partial class TrailWriter(
     {
         var now = time.GetUtcNow();
         var open = known.Where(static machine => machine.Open > 0)
-            .Select(machine => new OpenVisits(machine.Machine, replica.Name, machine.Requests, machine.Lasting, machine.LastActivity, now)).ToList();
+            .Select(machine => new OpenVisits(machine.Machine, replica.Name, machine.Requests, machine.Lasting, machine.LastActivity, now, machine.BySignIn, machine.ByToken)).ToList();
         var still = open.Select(static machine => machine.Machine).ToHashSet();
         var left = _open.Except(still).Select(machine => new OpenVisits(machine, replica.Name, 0, 0, now, now));
         foreach (var some in open.Concat(left).Chunk(MachinesAtOnce))

@@ -71,4 +71,6 @@ internal sealed record RouteEvent(long Number, DateTimeOffset At, string Kind, s
 /// <param name="Requests">Requests that wait for their answer to begin.</param>
 /// <param name="Sockets">Open sockets, and answers that have begun.</param>
 /// <param name="At">When it was so.</param>
-internal sealed record OpenVisits(MachineId Machine, string Replica, int Requests, int Sockets, DateTimeOffset LastActivity, DateTimeOffset At);
+/// <param name="BySignIn">Of both, those a browser's sign-in let in.</param>
+/// <param name="ByToken">Of both, those a bearer token let in.</param>
+internal sealed record OpenVisits(MachineId Machine, string Replica, int Requests, int Sockets, DateTimeOffset LastActivity, DateTimeOffset At, int BySignIn = 0, int ByToken = 0);

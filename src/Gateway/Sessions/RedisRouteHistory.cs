@@ -74,10 +74,12 @@ internal sealed class RedisRouteHistory(MapCalls calls, MapKeys keys) : IRouteHi
 
     private static string Print(OpenVisits visits) => visits is { Requests: 0, Sockets: 0 }
         ? ""
-        : string.Create(CultureInfo.InvariantCulture, $"{visits.Requests}|{visits.Sockets}|{visits.LastActivity.ToUnixTimeMilliseconds()}|{visits.At.ToUnixTimeMilliseconds()}");
+        : string.Create(CultureInfo.InvariantCulture, $"{visits.Requests}|{visits.Sockets}|{visits.LastActivity.ToUnixTimeMilliseconds()}|{visits.At.ToUnixTimeMilliseconds()}|{visits.BySignIn}|{visits.ByToken}");
 
+    /// <summary>An older version says nothing of credentials.</summary>
     private static OpenVisits Read(MachineId machine, string replica, string[] numbers) =>
-        new(machine, replica, (int)Number(numbers[0]), (int)Number(numbers[1]), DateTimeOffset.FromUnixTimeMilliseconds(Number(numbers[2])), DateTimeOffset.FromUnixTimeMilliseconds(Number(numbers[3])));
+        new(machine, replica, (int)Number(numbers[0]), (int)Number(numbers[1]), DateTimeOffset.FromUnixTimeMilliseconds(Number(numbers[2])), DateTimeOffset.FromUnixTimeMilliseconds(Number(numbers[3])),
+            numbers.Length > 5 ? (int)Number(numbers[4]) : 0, numbers.Length > 5 ? (int)Number(numbers[5]) : 0);
 
     /// <summary>Shapes: <c>number|ms|session or machine|before|state|id</c> and <c>number|ms|cause|machine|text</c>.</summary>
     private static RouteEvent ReadEvent(string text)

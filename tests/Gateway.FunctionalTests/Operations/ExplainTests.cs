@@ -37,7 +37,7 @@ public sealed class ExplainTests : IAsyncLifetime
     [Fact]
     public async Task Detail_ShowsVisitsByReplica_TimersLastWakeAndWhatIsPlanned()
     {
-        History.Visits[Machine] = new OpenVisits(Machine, "one", 2, 1, _now, _now);
+        History.Visits[Machine] = new OpenVisits(Machine, "one", 2, 1, _now, _now, 2, 1);
         History.Due = _now.AddMinutes(5);
         History.Causes.Enqueue(new RouteCause { Machine = Machine, At = _now, Kind = "wake", What = "socket", Timing = new Dictionary<string, double> { ["boot"] = 0.4 } });
 
@@ -45,6 +45,7 @@ public sealed class ExplainTests : IAsyncLifetime
 
         var visits = Assert.Single(detail.GetProperty("visits").EnumerateArray());
         Assert.Equal(("one", 2, 1), (visits.GetProperty("replica").GetString(), visits.GetProperty("requests").GetInt32(), visits.GetProperty("sockets").GetInt32()));
+        Assert.Equal((2, 1), (visits.GetProperty("by_sign_in").GetInt32(), visits.GetProperty("by_token").GetInt32()));
         Assert.Equal("bob", Assert.Single(detail.GetProperty("shared_with").EnumerateArray()).GetString());
         Assert.Equal(0.4, detail.GetProperty("last_wake").GetProperty("timing").GetProperty("boot").GetDouble());
         Assert.Equal("stop", detail.GetProperty("next").GetProperty("action").GetString());

@@ -187,7 +187,7 @@ public abstract class RouteIndexTests
     public async Task OpenVisits_AreToldByReplica_AndForgottenWhenTheyClose()
     {
         await using var replica = await StartAsync();
-        var one = new OpenVisits(new("m1"), "one", 2, 1, Noon, Noon.AddSeconds(3));
+        var one = new OpenVisits(new("m1"), "one", 2, 1, Noon, Noon.AddSeconds(3), 2, 1);
         await replica.History.ReportVisitsAsync("one", [one], CancellationToken.None);
         await replica.History.ReportVisitsAsync("two", [one with { Replica = "two", Requests = 0 }], CancellationToken.None);
         Assert.Equal([one, one with { Replica = "two", Requests = 0 }], (await replica.History.ReadVisitsAsync(new("m1"), CancellationToken.None)).OrderBy(static visits => visits.Replica));

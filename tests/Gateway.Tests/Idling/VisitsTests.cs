@@ -113,4 +113,18 @@ public sealed class VisitsTests
 
         Assert.Equal(ended, known.LastActivity);
     }
+
+    [Fact]
+    public void OpenVisits_AreCountedByTheKindOfTheirCredential_WhileTheyLast()
+    {
+        var browser = _visits.Open(Machine, socket: false, counts: true, by: VisitCredential.SignIn);
+        var terminal = _visits.Open(Machine, socket: true, counts: true, by: VisitCredential.Token);
+        using var own = _visits.Open(Machine, socket: false, counts: true);
+
+        Assert.Equal((1, 1), (_visits.Of(Machine)!.BySignIn, _visits.Of(Machine)!.ByToken));
+
+        browser.Dispose();
+        terminal.Dispose();
+        Assert.Equal((0, 0), (_visits.Of(Machine)!.BySignIn, _visits.Of(Machine)!.ByToken));
+    }
 }

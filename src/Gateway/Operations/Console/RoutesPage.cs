@@ -131,7 +131,7 @@ internal sealed class RoutesPage(
         var most = bars.Max(static bar => bar.Count);
         return Html.Of($"""
             <section class="card"><h2>Time to awake</h2>
-            <p class="note">{Words.Number(times.Sorted.Count)} wakes since {Words.Clock(times.Since.Value)} UTC · median <b>{Words.Seconds(times.At(0.5))}</b> · 95 % within <b>{Words.Seconds(times.At(0.95))}</b></p>
+            <p class="note">{Words.Number(times.Sorted.Count)} wakes since {Words.At(times.Since)} · median <b>{Words.Seconds(times.At(0.5))}</b> · 95 % within <b>{Words.Seconds(times.At(0.95))}</b></p>
             <table class="bars"><caption class="spoken">Wakes by the time they took</caption>
             <tbody>{Html.Join(bars, bar => Bar(bar.End is { } end ? "≤ " + end.ToString(CultureInfo.InvariantCulture) + " s" : "> 30 s", bar.Count, most))}</tbody></table>
             </section>

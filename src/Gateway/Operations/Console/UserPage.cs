@@ -108,8 +108,8 @@ internal sealed class UserPage(ConsoleLayout layout, RouteListing listing, Route
     private static Html Visits(RouteDetail detail, DateTimeOffset now) => Html.Of($"""
         <h2>Visits and timers</h2>
         {(detail.Visits.Count == 0 ? Html.Of($"<p class=\"note\">Nobody is on it.</p>") : Html.Of($"""
-            <table class="plain"><thead><tr><th scope="col">Replica</th><th scope="col" class="n">Requests</th><th scope="col" class="n">Sockets, streams</th><th scope="col">Last activity</th></tr></thead>
-            <tbody>{Html.Join(detail.Visits, visit => Html.Of($"<tr><th scope=\"row\"><code>{visit.Replica}</code></th><td class=\"n\">{visit.Requests}</td><td class=\"n\">{visit.Sockets}</td><td>{Words.Ago(visit.LastActivity, now)}</td></tr>"))}</tbody></table>
+            <table class="plain"><thead><tr><th scope="col">Replica</th><th scope="col" class="n">Requests</th><th scope="col" class="n">Sockets, streams</th><th scope="col">Let in by</th><th scope="col">Last activity</th></tr></thead>
+            <tbody>{Html.Join(detail.Visits, visit => Html.Of($"<tr><th scope=\"row\"><code>{visit.Replica}</code></th><td class=\"n\">{visit.Requests}</td><td class=\"n\">{visit.Sockets}</td><td>{Credentials(visit)}</td><td>{Words.Ago(visit.LastActivity, now)}</td></tr>"))}</tbody></table>
             """))}
         <dl class="facts">
         <div><dt>Idle after</dt><dd>{Words.Span(TimeSpan.FromSeconds(detail.Timers.IdleAfterSeconds))}</dd></div>
@@ -118,6 +118,14 @@ internal sealed class UserPage(ConsoleLayout layout, RouteListing listing, Route
         </dl>
         {(detail.LastWake is { } wake ? LastWake(wake, now) : Html.Empty)}
         """);
+
+    private static string Credentials(OpenVisitsView visit) => (visit.BySignIn, visit.ByToken) switch
+    {
+        (0, 0) => "–",
+        (var browsers, 0) => string.Create(CultureInfo.InvariantCulture, $"{browsers} sign-in"),
+        (0, var programs) => string.Create(CultureInfo.InvariantCulture, $"{programs} token"),
+        var (browsers, programs) => string.Create(CultureInfo.InvariantCulture, $"{browsers} sign-in, {programs} token"),
+    };
 
     private static Html LastWake(RouteCause wake, DateTimeOffset now) => Html.Of($"""
         <h3>Last wake</h3>

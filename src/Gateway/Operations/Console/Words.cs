@@ -14,8 +14,6 @@ internal static class Words
         ? Html.Of($"""<time datetime="{Machine(moment)}">{Moment(moment)}</time>""")
         : Html.Of($"–");
 
-    public static Html Clock(DateTimeOffset at) => Html.Of($"""<time datetime="{Machine(at)}" title="{Moment(at)}">{at.UtcDateTime.ToString("HH:mm:ss", CultureInfo.InvariantCulture)}</time>""");
-
     public static Html State(string state) => Html.Of($"""<span class="state" data-state="{state}">{state}</span>""");
 
     public static Html State(string route, string state) => Html.Of($"""<span class="state" id="state-{route}" data-state="{state}">{state}</span>""");

@@ -71,7 +71,7 @@ internal sealed class UseMeter(Visits visits, TimeProvider time)
     {
         var now = new Mark(machine.Counted.BytesToClient + machine.Uncounted.BytesToClient, machine.Counted.LastPassed);
         var used = now.Passed is not null && now.Passed != before.Passed;
-        var level = used || machine.Requests > machine.Polls ? '2' : machine.Sockets > 0 ? '1' : '0';
+        var level = used || machine.Requests > machine.Polls ? '2' : machine.Sockets + machine.Answers > 0 ? '1' : '0';
         if (level != '0' || now.Egress > before.Egress)
         {
             var gathered = Of(machine.Machine);
