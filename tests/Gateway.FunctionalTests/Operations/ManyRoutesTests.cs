@@ -84,6 +84,8 @@ public sealed class ManyRoutesTests(ITestOutputHelper output) : IAsyncLifetime
         await TimeAsync("search by prefix", () => "/api/routes?user=" + NameOf(random.Next(Count))[..^2] + "*");
         await TimeAsync("the console's first page", () => "/");
         await TimeAsync("the console's page of a user", () => "/users/" + NameOf(random.Next(30, Count)));
+        await TimeAsync("the month's costs", () => "/api/costs");
+        await TimeAsync("the console's page of costs", () => "/costs");
         await PaintAsync();
         await TimeAsync("single route", () => "/api/routes/" + NameOf(random.Next(30, Count)));
     }
