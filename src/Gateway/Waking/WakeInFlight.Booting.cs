@@ -9,6 +9,7 @@ internal sealed partial class WakeInFlight
     private static readonly TimeSpan HungGrace = TimeSpan.FromSeconds(5);
     private static readonly TimeSpan HungLease = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan LastLook = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ShortestPause = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(2);
 
@@ -73,11 +74,29 @@ internal sealed partial class WakeInFlight
         Log.ResumeGivenUp(_logger, _request.Machine.Value, claim.Record.Boot);
         // Whoever tried the same before us and died may have left the platform's lease behind.
         await MachineFence.RaiseAsync(_machines, _request.App, _request.Machine, HungLease, _time, cancellationToken);
+        if (await FindReadyAsync(claim.Record.Boot, cancellationToken) is { } ready)
+        {
+            return ready;
+        }
+
         await EndHungAsync(cancellationToken);
         await claim.WriteAsync(claim.Record with { Boot = claim.Record.Boot + 1, Suspended = false }, cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
         _resumes = false;
         return await BootAsync(claim.Record.Boot, lookFirst: false, endFirst: false, cancellationToken);
+    }
+
+    /// <summary>The fence may take its time, in which a slow process comes up after all; whoever wakes alone, without the map, is on it by then.</summary>
+    private async Task<BootResult?> FindReadyAsync(long boot, CancellationToken cancellationToken)
+    {
+        var read = await _machines.GetAsync(_request.App, _request.Machine, cancellationToken);
+        if (read.Value is not { State: PlatformState.Started, PrivateAddress: { } address } machine)
+        {
+            return null;
+        }
+
+        var target = new ProbeTarget(_request.Machine, boot, address, new ProbePace(_time.GetTimestamp(), null));
+        return await _probe.ProbeAsync(target, LastLook, static () => { }, cancellationToken) is ProbeOutcome.Ready ? BootResult.Ready(address, machine.Region) : null;
     }
 
     /// <summary>

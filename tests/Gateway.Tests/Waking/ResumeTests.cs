@@ -79,6 +79,20 @@ public sealed class ResumeTests
     });
 
     [Fact]
+    public void Machine_that_comes_up_while_its_end_is_prepared_is_left_alone() => WakingWorld.Run(async world =>
+    {
+        await SuspendAsync(world);
+        world.Machines.ReadyDelay = world.Options.ResumeLimit + TimeSpan.FromSeconds(4);
+        var waking = world.Replica().WakeAsync(hold: TimeSpan.FromMinutes(2));
+        await UntilAsync(world, () => world.Machines.Find(world.Machine)!.State is PlatformState.Started);
+        // Somebody who died has the platform's lease for some more seconds.
+        await world.Machines.LeaseAsync(WakingWorld.App, world.Machine, world.Options.ResumeLimit + TimeSpan.FromSeconds(8), "gone", CancellationToken.None);
+
+        Assert.Equal(2, Assert.IsType<WakeOutcome.Awake>(await waking).Boot);
+        Assert.Equal(0, world.Machines.CallsOf("stop"));
+    });
+
+    [Fact]
     public void Fallback_whose_owner_dies_before_any_of_its_calls_is_finished_by_another()
     {
         for (var step = 1; step <= 24; step++)
