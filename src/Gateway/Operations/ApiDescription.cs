@@ -38,6 +38,9 @@ internal static class ApiDescription
             return Task.CompletedTask;
         });
 
+    /// <summary>An action after which there is nothing to answer.</summary>
+    public static RouteHandlerBuilder Ends(this RouteHandlerBuilder endpoint, string summary) => endpoint.WithSummary(summary).WithTags("routes").Produces(StatusCodes.Status204NoContent);
+
     /// <summary>A parameter that the endpoint reads by itself.</summary>
     public static RouteHandlerBuilder Takes(this RouteHandlerBuilder endpoint, string name, string description, string? example = null) =>
         endpoint.AddOpenApiOperationTransformer((operation, _, _) =>

@@ -66,9 +66,9 @@ internal static class OperationsSetup
         var operators = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Operator).AddEndpointFilter<RouteGroupBuilder, OperatorAudit>();
         operators.AddEndpointFilter<Precondition>();
         var viewers = endpoints.MapGroup("").WithMetadata(OperationsOnly.Instance).RequireAuthorization(IdentityPolicies.Viewer);
-        operators.MapPut("/api/routes/{id}", RouteEndpoints.AssignAsync);
+        operators.MapPut("/api/routes/{id}", RouteEndpoints.AssignAsync).Answers<RouteView>("Assign a machine that exists to the user").Reads<AssignmentJson>();
         MapRoutes(viewers, operators);
-        operators.MapPost("/api/routes/{id}/kick", UserEndpoints.KickAsync);
+        operators.MapPost("/api/routes/{id}/kick", UserEndpoints.KickAsync).Ends("End the user's sign-ins, tokens and open sockets");
         viewers.MapGet("/api/users/{user}/access", UserEndpoints.GetAsync);
         operators.MapPut("/api/users/{user}/access", UserEndpoints.PutAsync);
         operators.MapDelete("/api/users/{user}/access", UserEndpoints.DeleteAsync);

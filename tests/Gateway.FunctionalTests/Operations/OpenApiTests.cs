@@ -1,5 +1,5 @@
 using System.Text.Json;
-using Gateway.FunctionalTests.Identity;
+using Gateway.FunctionalTests.Workspaces;
 using Xunit;
 
 namespace Gateway.FunctionalTests.Operations;
@@ -10,8 +10,9 @@ public sealed class OpenApiTests
     [Fact]
     public async Task CheckedInCopy_IsWhatTheGatewayAnswers()
     {
-        await using var host = await GatewayHost.StartAsync();
-        using var program = host.NewProgram(host.Authority.AccessToken("ops", claims: new() { ["role"] = "operator" }), host.OperationsUrl);
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync();
+        using var program = gateway.OperatorClient();
         var answered = (await program.GetStringAsync("/openapi/v1.json")).ReplaceLineEndings("\n").TrimEnd() + "\n";
         var copy = Path.Combine(Root(), "docs", "openapi.json");
         if (Environment.GetEnvironmentVariable("UPDATE_OPENAPI") == "1")
@@ -22,7 +23,13 @@ public sealed class OpenApiTests
         Assert.Equal(await File.ReadAllTextAsync(copy), answered);
         var document = JsonSerializer.Deserialize<JsonElement>(answered);
         Assert.StartsWith("3.1", document.GetProperty("openapi").GetString(), StringComparison.Ordinal);
-        Assert.True(document.GetProperty("paths").TryGetProperty("/api/routes/{id}/why", out _));
+        var paths = document.GetProperty("paths");
+        foreach (var path in new[] { "why", "wake", "stop", "suspend", "restart", "upgrade", "pin", "drain", "kick" })
+        {
+            Assert.True(paths.TryGetProperty("/api/routes/{id}/" + path, out _), path);
+        }
+
+        Assert.Equal(["delete", "get", "put"], paths.GetProperty("/api/routes/{id}").EnumerateObject().Select(static operation => operation.Name).Order());
     }
 
     private static string Root()
