@@ -217,7 +217,9 @@ internal sealed partial class WorkspaceProvisioner(
             ChangedAt = time.GetUtcNow(),
         }, cancellationToken);
         var volume = machine.Config?.Mounts is [var mount, ..] ? new VolumeId(mount.Volume) : claim.Session.Volume;
-        var assigned = await claim.EndAsync(session => session with { State = SessionState.Assigned, Volume = volume, Failure = null, VolumeAskedAt = null }, cancellationToken);
+        // With the machine once more: a failover may have lost the save before, and the record is then one of ours that does not name it.
+        var assigned = await claim.EndAsync(
+            session => session with { State = SessionState.Assigned, Machine = machine.Id, Region = machine.Region, Volume = volume, Failure = null, VolumeAskedAt = null }, cancellationToken);
         Log.Assigned(logger, machine.Id, machine.Region);
         return new ProvisionOutcome.Assigned(assigned);
     }

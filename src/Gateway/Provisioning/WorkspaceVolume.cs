@@ -1,11 +1,15 @@
+using System.Collections.Concurrent;
 using Gateway.Machines;
 using Gateway.Sessions;
 
 namespace Gateway.Provisioning;
 
 /// <summary>Finds or makes the user's volume. Volume names are not unique, so nothing but looking keeps a second one from being made.</summary>
-internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTemplate template, WorkspaceNames names)
+internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTemplate template, WorkspaceNames names, TimeProvider time)
 {
+    // When this replica last asked for a user's volume and does not know what became of it. The record says so too, unless a failover of the map lost it.
+    private readonly ConcurrentDictionary<UserId, long> _asked = new();
+
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     private const int Tries = 3;
 
@@ -64,13 +68,29 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
             var found = all.Value.Where(volume => volume.Name == name && volume.Usable)
                 .OrderByDescending(volume => volume.AttachedMachine is not null).ThenByDescending(volume => volume.BytesUsed).ThenBy(volume => volume.CreatedAt).ThenBy(volume => volume.Id.Value, StringComparer.Ordinal)
                 .FirstOrDefault();
-            if (found is not null || claim.Session.VolumeAskedAt is null || claim.SinceVolumeAsked >= WorkspaceNames.AnswerLimit)
+            if (found is not null || !MayBeOnItsWay(claim))
             {
                 return (found, null);
             }
 
             await claim.PauseAsync(LookEvery, cancellationToken);
         }
+    }
+
+    private bool MayBeOnItsWay(ProvisioningClaim claim)
+    {
+        if (claim.Session.VolumeAskedAt is not null && claim.SinceVolumeAsked < WorkspaceNames.AnswerLimit)
+        {
+            return true;
+        }
+
+        if (_asked.TryGetValue(claim.Session.User, out var asked) && time.GetElapsedTime(asked) < WorkspaceNames.AnswerLimit)
+        {
+            return true;
+        }
+
+        _asked.TryRemove(claim.Session.User, out _);
+        return false;
     }
 
     private async Task<(Volume?, BuildResult?)> MakeAsync(ProvisioningClaim claim, WorkspaceOverride? own, string? near, CancellationToken cancellationToken)
@@ -81,6 +101,7 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
             for (var attempt = 1; attempt <= Tries; attempt++)
             {
                 await claim.AskVolumeAsync(cancellationToken);
+                _asked[claim.Session.User] = time.GetTimestamp();
                 var made = await platform.CreateVolumeAsync(claim, template.App, template.Volume(claim.Session.User, region, own), cancellationToken);
                 if (made.IsOk)
                 {
@@ -90,6 +111,7 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
                 last = made.Failure;
                 if (last.Kind is not MachinesFailureKind.Ambiguous)
                 {
+                    _asked.TryRemove(claim.Session.User, out _);
                     break;
                 }
 
@@ -117,8 +139,9 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
         return (null, BuildResult.Refused(quota ?? last!));
     }
 
-    private static async Task<Volume> KeepAsync(ProvisioningClaim claim, Volume volume, CancellationToken cancellationToken)
+    private async Task<Volume> KeepAsync(ProvisioningClaim claim, Volume volume, CancellationToken cancellationToken)
     {
+        _asked.TryRemove(claim.Session.User, out _);
         await claim.SaveAsync(session => session with { Volume = volume.Id, VolumeGb = volume.SizeGb, Region = volume.Region, VolumeAskedAt = null }, cancellationToken);
         return volume;
     }

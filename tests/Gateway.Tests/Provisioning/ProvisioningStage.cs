@@ -37,7 +37,7 @@ internal sealed class ProvisioningStage
     {
         var template = new WorkspaceTemplate(Options, Names);
         var platform = new WorkspacePlatform(Machines.For(replica));
-        var build = new WorkspaceBuild(platform, template, Names, new WorkspaceVolume(platform, template, Names), new WorkspaceOverrides(Notes));
+        var build = new WorkspaceBuild(platform, template, Names, new WorkspaceVolume(platform, template, Names, Time), new WorkspaceOverrides(Notes));
         return new WorkspaceProvisioner(Map.For(replica), build, template, Options, ReadListing, replica.Name, Time,
             new ProvisioningMetrics(new NoMeters()), NullLogger<WorkspaceProvisioner>.Instance);
     }
