@@ -11,8 +11,6 @@ namespace Gateway.Identity.Assertions;
 /// </summary>
 internal sealed class WorkspaceAssertions(AssertionKeyRing keys, IOptions<AssertionOptions> options, IOptions<IdentityOptions> identity, TimeProvider time)
 {
-    public const string Header = "Gateway-Assertion";
-
     /// <summary>A gateway that has just started and does not reach Redis forwards without: the workspace decides.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 

@@ -32,7 +32,7 @@ internal sealed partial class CostWatch(CostLedger costs, ILedger ledger, CostMe
     {
         var now = time.GetUtcNow();
         var month = await costs.TotalAsync(LedgerMonth.Of(now), cancellationToken);
-metrics.Read(month, await ledger.CountOverdueAsync(now - OverdueAfter, cancellationToken));
+        metrics.Read(month, await ledger.CountOverdueAsync(now - OverdueAfter, cancellationToken));
     }
 
     private static partial class Log

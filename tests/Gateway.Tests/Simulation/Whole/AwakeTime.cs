@@ -31,7 +31,6 @@ internal sealed class AwakeTime(WholeSystem system)
 
     private bool IsKept => system.Size is { Everyday: true, Faults: 0 };
 
-
     public TimeSpan Of(string cause) => TimeSpan.FromTicks(_causes[cause]);
 
     /// <summary>The platform did something: machines begin and end to be awake by nothing else.</summary>

@@ -42,5 +42,6 @@ public sealed class WeekTests(ITestOutputHelper output)
         Assert.InRange(result.Awake.LongestOverdue, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(70));
         Assert.All([AwakeTime.Boot, AwakeTime.Request, AwakeTime.InUse, AwakeTime.Attached, AwakeTime.Idle, AwakeTime.Stop], cause => Assert.NotEqual(TimeSpan.Zero, result.Awake.Of(cause)));
     }
+
     private static StreamWriter? Trace() => Environment.GetEnvironmentVariable("SIMULATION_TRACE") is { Length: > 0 } path ? new StreamWriter(path) : null;
 }
