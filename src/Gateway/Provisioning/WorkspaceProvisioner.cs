@@ -199,7 +199,13 @@ internal sealed partial class WorkspaceProvisioner(
         var found = map.WaitForChangeAsync(known.User, known.Epoch, options.ProvisioningLimit, enough.Token);
         var first = await Task.WhenAny(listing, found);
         enough.Cancel();
-        return first == listing ? await listing : await found is not null;
+        if (first == listing)
+        {
+            return await listing;
+        }
+
+        await found;
+        return true;
     }
 
     private async Task<ProvisionOutcome> AssignAsync(ProvisioningClaim claim, Machine machine, CancellationToken cancellationToken)

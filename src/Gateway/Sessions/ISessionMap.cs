@@ -40,7 +40,7 @@ internal interface ISessionMap
 
     /// <summary>
     /// Answers when the machine's record has an epoch above <paramref name="pastEpoch"/> or is gone, at the latest after <paramref name="atMost"/>:
-    /// the record as it stands then. Woken by the change feed, with a slow poll behind it because the feed loses messages.
+    /// the record as it stands then. Past epoch 0 it waits for one to appear: what never was is not gone. Woken by the change feed, with a slow poll behind it because the feed loses messages.
     /// </summary>
     Task<MachineRecord?> WaitForChangeAsync(MachineId machine, long pastEpoch, TimeSpan atMost, CancellationToken cancellationToken);
 

@@ -113,10 +113,10 @@ internal sealed class RedisSessionMap : ISessionMap, IDisposable
     }
 
     public Task<MachineRecord?> WaitForChangeAsync(MachineId machine, long pastEpoch, TimeSpan atMost, CancellationToken cancellationToken) =>
-        WaitAsync(_waiters.Wait(machine), token => FindMachineAsync(machine, token), record => record is null || record.Epoch > pastEpoch, atMost, cancellationToken);
+        WaitAsync(_waiters.Wait(machine), token => FindMachineAsync(machine, token), record => record is null ? pastEpoch > 0 : record.Epoch > pastEpoch, atMost, cancellationToken);
 
     public Task<Session?> WaitForChangeAsync(UserId user, long pastEpoch, TimeSpan atMost, CancellationToken cancellationToken) =>
-        WaitAsync(_waiters.Wait(user), token => FindSessionAsync(user, token), session => session is null || session.Epoch > pastEpoch, atMost, cancellationToken);
+        WaitAsync(_waiters.Wait(user), token => FindSessionAsync(user, token), session => session is null ? pastEpoch > 0 : session.Epoch > pastEpoch, atMost, cancellationToken);
 
     public async Task<MapGeneration> ReadGenerationAsync(CancellationToken cancellationToken)
     {

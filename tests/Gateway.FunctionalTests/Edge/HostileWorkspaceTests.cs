@@ -94,7 +94,9 @@ public sealed class HostileWorkspaceTests
               setTimeout(() => form.submit());
             }
             """);
-        await hostile.Page.WaitForURLAsync(static url => url.Contains("/.gateway/", StringComparison.Ordinal));
+
+        // By way of the gateway's own page and the provider, back to where it is refused.
+        await hostile.Page.WaitForURLAsync(static url => url.Contains("/.gateway/callback", StringComparison.Ordinal));
 
         await hostile.Page.GotoAsync(new Uri(hostile.Gateway.Url, "/.gateway/tokens").ToString());
         Assert.DoesNotContain("stolen", await hostile.Page.ContentAsync(), StringComparison.Ordinal);

@@ -138,6 +138,21 @@ public abstract partial class SessionMapTests
     }
 
     [Fact]
+    public async Task RecordThatNeverWas_IsWaitedForUntilItAppears()
+    {
+        await using var replica = await StartAsync();
+        var user = new UserId("newcomer");
+        var waiting = replica.Map.WaitForChangeAsync(user, 0, TimeSpan.FromMinutes(5), CancellationToken.None);
+
+        // A read that begins after the waiter's has found nothing either: the waiter has been told so too.
+        Assert.Null(await replica.Map.FindSessionAsync(user, CancellationToken.None));
+        Assert.False(waiting.IsCompleted);
+        await replica.Map.WriteAsync(Session("m") with { User = user }, CancellationToken.None);
+
+        Assert.Equal(user, (await waiting.WaitAsync(Eventually.Limit))!.User);
+    }
+
+    [Fact]
     public async Task ChangeWhoseMessageIsLost_IsFoundByTheSlowPoll()
     {
         await using var replica = await StartAsync(("Sessions:SlowPoll", "00:00:00.1"));

@@ -59,10 +59,10 @@ internal sealed class LineSessionMap(RedisLine line, SeededTime time) : ISession
     }
 
     public Task<MachineRecord?> WaitForChangeAsync(MachineId machine, long pastEpoch, TimeSpan atMost, CancellationToken cancellationToken) =>
-        WaitAsync(machine, token => FindMachineAsync(machine, token), record => record is null || record.Epoch > pastEpoch, atMost, cancellationToken);
+        WaitAsync(machine, token => FindMachineAsync(machine, token), record => record is null ? pastEpoch > 0 : record.Epoch > pastEpoch, atMost, cancellationToken);
 
     public Task<Session?> WaitForChangeAsync(UserId user, long pastEpoch, TimeSpan atMost, CancellationToken cancellationToken) =>
-        WaitAsync(user, token => FindSessionAsync(user, token), session => session is null || session.Epoch > pastEpoch, atMost, cancellationToken);
+        WaitAsync(user, token => FindSessionAsync(user, token), session => session is null ? pastEpoch > 0 : session.Epoch > pastEpoch, atMost, cancellationToken);
 
     public Task<MapGeneration> ReadGenerationAsync(CancellationToken cancellationToken) => line.CallAsync(line.Redis.Map.ReadGeneration, cancellationToken);
 
