@@ -20,7 +20,7 @@ internal static partial class Load
         local requests = {}
         function init(args)
           for line in io.lines(args[1]) do
-            requests[#requests + 1] = wrk.format("GET", "/small", { ["Host"] = wrk.host .. ":" .. wrk.port, ["Authorization"] = "Bearer " .. line, ["Accept"] = "application/json" })
+            requests[#requests + 1] = wrk.format("GET", args[3], { ["Host"] = wrk.host .. ":" .. wrk.port, ["Authorization"] = "Bearer " .. line, ["Accept"] = "application/json", ["Connection"] = args[4] })
           end
           math.randomseed(tonumber(args[2]))
         end
@@ -29,7 +29,14 @@ internal static partial class Load
         end
         """;
 
-    public static async Task<LoadResult> RunAsync(Peer peer, int connections, TimeSpan length, string folder, int seed)
+    /// <param name="peer">Whom.</param>
+    /// <param name="connections">How many at once.</param>
+    /// <param name="length">How long, in whole seconds.</param>
+    /// <param name="folder">For the generator's script.</param>
+    /// <param name="seed">Which users are drawn.</param>
+    /// <param name="path">What is asked for.</param>
+    /// <param name="keep">Connections are kept; otherwise each request has one of its own.</param>
+    public static async Task<LoadResult> RunAsync(Peer peer, int connections, TimeSpan length, string folder, int seed, string path = "/small", bool keep = true)
     {
         var script = Path.Combine(folder, "load.lua");
         if (!File.Exists(script))
@@ -40,7 +47,7 @@ internal static partial class Load
         string[] arguments =
         [
             "-t", "1", "-c", connections.ToString(CultureInfo.InvariantCulture), "-d", string.Create(CultureInfo.InvariantCulture, $"{Math.Max(1, (int)length.TotalSeconds)}s"),
-            "--timeout", "30s", "--latency", "-s", script, peer.Url, "--", peer.TokensFile, seed.ToString(CultureInfo.InvariantCulture),
+            "--timeout", "30s", "--latency", "-s", script, peer.Url, "--", peer.TokensFile, seed.ToString(CultureInfo.InvariantCulture), path, keep ? "keep-alive" : "close",
         ];
         var before = ProcessTree.CpuSeconds(peer.Processes);
         var text = await Command.RunAsync("wrk", arguments);
@@ -53,12 +60,39 @@ internal static partial class Load
         return new LoadResult(long.Parse(Total().Match(text).Groups[1].Value, CultureInfo.InvariantCulture), spent, Percentile(text, "50%"), Percentile(text, "99%"));
     }
 
+    /// <summary>The same over HTTP/2 without TLS, with one user and streams at once on each connection.</summary>
+    public static async Task<LoadResult> RunHttp2Async(Peer peer, int connections, int streams, TimeSpan length)
+    {
+        var token = File.ReadLines(peer.TokensFile).First();
+        string[] arguments =
+        [
+            "-c", connections.ToString(CultureInfo.InvariantCulture), "-m", streams.ToString(CultureInfo.InvariantCulture), "-D", ((int)length.TotalSeconds).ToString(CultureInfo.InvariantCulture),
+            "-H", "Authorization: Bearer " + token, "-H", "Accept: application/json", peer.Http2Url + "/small",
+        ];
+        var before = ProcessTree.CpuSeconds(peer.Processes);
+        var text = await Command.RunAsync("h2load", arguments);
+        var spent = ProcessTree.CpuSeconds(peer.Processes) - before;
+        var done = Http2Total().Match(text);
+        if (!done.Success || done.Groups[1].Value == "0" || Http2Wrong().IsMatch(text))
+        {
+            throw new InvalidOperationException($"{peer.Name} gave wrong answers over HTTP/2:\n{text}");
+        }
+
+        return new LoadResult(long.Parse(done.Groups[1].Value, CultureInfo.InvariantCulture), spent, default, default);
+    }
+
     private static TimeSpan Percentile(string text, string name)
     {
         var match = Regex.Match(text, $@"^\s+{name}\s+([0-9.]+)(us|ms|s)", RegexOptions.Multiline);
         var value = double.Parse(match.Groups[1].Value, CultureInfo.InvariantCulture);
         return match.Groups[2].Value switch { "us" => TimeSpan.FromMicroseconds(value), "ms" => TimeSpan.FromMilliseconds(value), _ => TimeSpan.FromSeconds(value) };
     }
+
+    [GeneratedRegex(@"status codes: (\d+) 2xx")]
+    private static partial Regex Http2Total();
+
+    [GeneratedRegex(@"[1-9]\d* (3xx|4xx|5xx|failed|errored)")]
+    private static partial Regex Http2Wrong();
 
     [GeneratedRegex(@"(\d+) requests in")]
     private static partial Regex Total();

@@ -11,6 +11,9 @@ internal sealed record Peer(string Name, string Does, string Url, int[] Processe
     /// <summary>Where it tells its allocated bytes, if it does.</summary>
     public string? MetricsUrl { get; init; }
 
+    /// <summary>Where it takes HTTP/2 without TLS, if it does.</summary>
+    public string? Http2Url { get; init; }
+
     /// <summary>A request without a credential is refused.</summary>
     public bool Authenticates { get; init; }
 }

@@ -64,19 +64,29 @@ internal sealed class Peers : IAsyncDisposable
 
     private static string Url(int port) => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}");
 
-    private Task<ChildProcess> StartBackendAsync() =>
-        StartNginxAsync("backend", $$"""
+    private async Task StartBackendAsync() => _processes.Add(await StartSmallBackendAsync(_folder, "backend", _backend));
+
+    /// <summary>The workspace of all machines: small answers, and 64 KB at <c>/64k</c>.</summary>
+    public static async Task<ChildProcess> StartSmallBackendAsync(string folder, string name, int port)
+    {
+        var file = Path.Combine(folder, "64k");
+        await File.WriteAllBytesAsync(file, new byte[64 * 1024]);
+        return await StartNginxAsync(folder, name, $$"""
             server {
-              listen 0.0.0.0:{{_backend}} backlog=4096 reuseport;
+              listen 0.0.0.0:{{port}} backlog=4096 reuseport;
               location = /small { default_type application/json; return 200 '{"answer":"small"}'; }
+              location = /64k { alias {{file}}; }
               location / { return 200; }
             }
             """, workers: 1);
+    }
 
     private async Task StartGatewayAsync()
     {
         // The limits are on and count; they are set so that the load itself is not refused.
+        var http2 = Url(FreePorts.Take());
         _stage = await Stage.SetAsync(static _ => { }, 1,
+            ("Proxying:ListenHttp2", http2),
             ("Proxying:WorkspacePort", _backend.ToString(CultureInfo.InvariantCulture)),
             ("Proxying:RequestsPerUser", "1000000"), ("Proxying:BurstPerUser", "1000000"), ("Proxying:ConcurrentPerUser", "1000"),
             ("Logging:LogLevel:Default", "Warning"));
@@ -86,6 +96,7 @@ internal sealed class Peers : IAsyncDisposable
         await File.WriteAllLinesAsync(file, tokens);
         All.Add(new Peer(Ours, "bearer (RS256), rate and concurrency limits, a route and machine per user, activity and byte accounting, metrics, logs at Warning", _stage.Gateway.Url.ToString().TrimEnd('/'), [_stage.Gateway.Id], file)
         {
+            Http2Url = http2,
             MetricsUrl = new Uri(_stage.Gateway.OperationsUrl, "/metrics").ToString(),
             Authenticates = true,
         });
@@ -95,10 +106,10 @@ internal sealed class Peers : IAsyncDisposable
 
     private async Task StartPlainYarpAsync()
     {
-        var (port, operations) = (FreePorts.Take(), FreePorts.Take());
+        var (port, operations, http2) = (FreePorts.Take(), FreePorts.Take(), FreePorts.Take());
         var own = typeof(Peers).Assembly.Location;
-        var process = await StartAsync("yarp", [Programs.Host, own, PlainYarp.Mode, $"{port}", $"{operations}", BackendUrl]);
-        All.Add(new Peer(Yarp, "nothing else", Url(port), [process.Id], All[0].TokensFile) { MetricsUrl = Url(operations) + "/metrics" });
+        var process = await StartAsync("yarp", [Programs.Host, own, PlainYarp.Mode, $"{port}", $"{operations}", $"{http2}", BackendUrl]);
+        All.Add(new Peer(Yarp, "nothing else", Url(port), [process.Id], All[0].TokensFile) { Http2Url = Url(http2), MetricsUrl = Url(operations) + "/metrics" });
     }
 
     private async Task StartOthersAsync(Func<string, bool> wanted)
@@ -218,7 +229,7 @@ internal sealed class Peers : IAsyncDisposable
 
     private string? Find(string program)
     {
-        var found = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Append("/usr/sbin").Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
+        var found = Installed(program);
         if (found is null)
         {
             Missing.Add(program);
@@ -227,9 +238,19 @@ internal sealed class Peers : IAsyncDisposable
         return found;
     }
 
+    private static string? Installed(string program) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Append("/usr/sbin").Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
+
     private async Task<ChildProcess> StartNginxAsync(string name, string server, int workers)
     {
-        var folder = Directory.CreateDirectory(Path.Combine(_folder, name)).FullName;
+        var process = await StartNginxAsync(_folder, name, server, workers);
+        _processes.Add(process);
+        return process;
+    }
+
+    private static async Task<ChildProcess> StartNginxAsync(string parent, string name, string server, int workers)
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(parent, name)).FullName;
         var config = Path.Combine(folder, "nginx.conf");
         await File.WriteAllTextAsync(config, $$"""
             daemon off;
@@ -246,12 +267,15 @@ internal sealed class Peers : IAsyncDisposable
             }
 
             """);
-        return await StartAsync(name, [Find("nginx") ?? throw new InvalidOperationException("nginx is not installed, and is the backend of all."), "-e", Path.Combine(folder, "error.log"), "-c", config]);
+        return await StartAsync(parent, name, [Installed("nginx") ?? throw new InvalidOperationException("nginx is not installed, and is the backend of all."), "-e", Path.Combine(folder, "error.log"), "-c", config]);
     }
+
+    private static Task<ChildProcess> StartAsync(string folder, string name, string[] command) =>
+        ChildProcess.StartAsync(name, command, folder, new Dictionary<string, string>(), new PrefixedConsole(Console.Error));
 
     private async Task<ChildProcess> StartAsync(string name, string[] command)
     {
-        var process = await ChildProcess.StartAsync(name, command, _folder, new Dictionary<string, string>(), new PrefixedConsole(Console.Error));
+        var process = await StartAsync(_folder, name, command);
         _processes.Add(process);
         return process;
     }

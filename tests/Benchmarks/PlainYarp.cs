@@ -3,6 +3,7 @@ using System.Net;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Yarp.ReverseProxy.Configuration;
@@ -14,7 +15,7 @@ internal static class PlainYarp
 {
     public const string Mode = "plain-yarp";
 
-    public static async Task<int> RunAsync(int port, int operationsPort, string backend)
+    public static async Task<int> RunAsync(int port, int operationsPort, int http2Port, string backend)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
@@ -22,6 +23,9 @@ internal static class PlainYarp
         {
             kestrel.Listen(IPAddress.Loopback, port);
             kestrel.Listen(IPAddress.Loopback, operationsPort);
+            kestrel.Listen(IPAddress.Loopback, http2Port, static listen => listen.Protocols = HttpProtocols.Http2);
+            // As the gateway has it: a body of 100 MB is to pass.
+            kestrel.Limits.MaxRequestBodySize = null;
         });
         builder.Services.AddReverseProxy().LoadFromMemory(
             [new RouteConfig { RouteId = "all", ClusterId = "backend", Match = new RouteMatch { Path = "{**path}" } }],

@@ -1,9 +1,24 @@
 namespace Benchmarks;
 
 /// <summary>How long and how often: the whole, within 15 minutes, or a look at it, within 2.</summary>
-internal sealed record Plan(string Folder, int Rounds, int LatencyRounds, int Starts, TimeSpan Slice, TimeSpan WarmUp, int IdleTerminals)
+/// <param name="Folder">For configurations and credentials.</param>
+/// <param name="Rounds">Of the CPU ratios against others.</param>
+/// <param name="LatencyRounds">Of what is measured against plain YARP or the gateway itself, and has a bar.</param>
+/// <param name="BulkRounds">Of what is only reported.</param>
+/// <param name="Starts">Of the gateway's process.</param>
+/// <param name="Slice">One peer's part of a round of CPU ratios, in whole seconds.</param>
+/// <param name="ShortSlice">The same of the others.</param>
+/// <param name="WarmUp">Before the first round.</param>
+/// <param name="IdleTerminals">Open at once.</param>
+/// <param name="Users">In the session map, of whom requests are drawn by Zipf.</param>
+/// <param name="Draws">Requests drawn of them; their users are warm before the measured rounds.</param>
+/// <param name="Changes">Session changes whose way to every replica is timed.</param>
+internal sealed record Plan(
+    string Folder, int Rounds, int LatencyRounds, int BulkRounds, int Starts, TimeSpan Slice, TimeSpan ShortSlice, TimeSpan WarmUp, int IdleTerminals, int Users, int Draws, int Changes)
 {
-    public static Plan Whole(string folder) => new(folder, 31, 11, 7, TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(8), 8000);
+    public static Plan Whole(string folder) =>
+        new(folder, 31, 11, 5, 7, TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5), 8000, 1_000_000, 20_000, 500);
 
-    public static Plan Quick(string folder) => new(folder, 11, 5, 3, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(3), 2000);
+    public static Plan Quick(string folder) =>
+        new(folder, 7, 3, 3, 3, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), 1000, 100_000, 5_000, 100);
 }

@@ -1,13 +1,14 @@
 using System.Globalization;
 using Benchmarks;
 
-if (args is [PlainYarp.Mode, var port, var operationsPort, var backend])
+if (args is [PlainYarp.Mode, var port, var operationsPort, var http2Port, var backend])
 {
-    return await PlainYarp.RunAsync(int.Parse(port, CultureInfo.InvariantCulture), int.Parse(operationsPort, CultureInfo.InvariantCulture), backend);
+    return await PlainYarp.RunAsync(int.Parse(port, CultureInfo.InvariantCulture), int.Parse(operationsPort, CultureInfo.InvariantCulture), int.Parse(http2Port, CultureInfo.InvariantCulture), backend);
 }
 
 const string Against = "--against=";
 const string Load = "--load=";
+const string Suite = "--suite=";
 if (args is [EchoBackend.Mode, var echoPort])
 {
     return await EchoBackend.RunAsync(int.Parse(echoPort, CultureInfo.InvariantCulture));
@@ -26,9 +27,24 @@ try
     }
 
     var plan = args.Contains("--quick") ? Plan.Quick(work) : Plan.Whole(work);
-    var rows = new List<Row>([.. await Terminals.TakeAsync(plan), .. await AtRest.TakeAsync(plan)]);
+    var rows = new List<Row>();
+    if (Array.Find(args, static argument => argument.StartsWith(Suite, StringComparison.Ordinal)) is { } one)
+    {
+        rows.AddRange(one[Suite.Length..] switch
+        {
+            "terminals" => await Terminals.TakeAsync(plan),
+            "many-users" => await ManyUsers.TakeAsync(plan),
+            "propagation" => await Changes.PropagationAsync(plan),
+            "at-rest" => await AtRest.TakeAsync(plan),
+            _ => throw new ArgumentException("A suite is one of terminals, many-users, propagation, at-rest."),
+        });
+        Console.WriteLine(Report.Table(rows));
+        return 0;
+    }
+
+    rows.AddRange([.. await Terminals.TakeAsync(plan), .. await ManyUsers.TakeAsync(plan), .. await Changes.PropagationAsync(plan), .. await AtRest.TakeAsync(plan)]);
     await using var peers = await Peers.StartAsync(work, against);
-    rows.InsertRange(0, [.. await SmallRequests.CpuAsync(peers, plan), .. await SmallRequests.LatencyAsync(peers, plan), .. await SmallRequests.AllocationAsync(peers, plan)]);
+    rows.InsertRange(0, [.. await SmallRequests.CpuAsync(peers, plan), .. await SmallRequests.LatencyAsync(peers, plan), .. await SmallRequests.AllocationAsync(peers, plan), .. await Changes.CostAsync(peers, plan), .. await SmallRequests.OthersAsync(peers, plan)]);
     await Report.WriteAsync(output, peers, rows);
     Console.WriteLine(Report.Markdown(peers, rows));
     Console.WriteLine($"In {output}: benchmarks.md, benchmarks.json, benchmarks.svg");

@@ -29,7 +29,12 @@ internal static class Report
             text.Append(CultureInfo.InvariantCulture, $"| {missing} | not installed, not measured |\n");
         }
 
-        text.Append("\n| figure | measured (95 % interval of the median) | rounds | bar | goal | |\n|---|---|---|---|---|---|\n");
+        return text.Append('\n').Append(Table(rows)).ToString();
+    }
+
+    public static string Table(IReadOnlyList<Row> rows)
+    {
+        var text = new StringBuilder("| figure | measured (95 % interval of the median) | rounds | bar | goal | |\n|---|---|---|---|---|---|\n");
         foreach (var row in rows)
         {
             text.Append(CultureInfo.InvariantCulture, $"| {row.Figure} {row.Against} | {row.Measured.Median:0.00} {row.Unit} ({row.Measured.Low:0.00} to {row.Measured.High:0.00}) | {row.Measured.Rounds} | {row.Bar} | {row.Goal} | {row.Verdict} |\n");

@@ -55,8 +55,8 @@ internal static class SmallRequests
             var tails = new List<double>();
             for (var round = 0; round < plan.LatencyRounds; round++)
             {
-                var first = await Load.RunAsync(round % 2 == 0 ? ours : yarp, connections, plan.Slice, plan.Folder, round);
-                var second = await Load.RunAsync(round % 2 == 0 ? yarp : ours, connections, plan.Slice, plan.Folder, round);
+                var first = await Load.RunAsync(round % 2 == 0 ? ours : yarp, connections, plan.ShortSlice, plan.Folder, round);
+                var second = await Load.RunAsync(round % 2 == 0 ? yarp : ours, connections, plan.ShortSlice, plan.Folder, round);
                 var (own, other) = round % 2 == 0 ? (first, second) : (second, first);
                 medians.Add(own.Median / other.Median);
                 tails.Add(own.P99 / other.P99);
@@ -67,6 +67,34 @@ internal static class SmallRequests
         }
 
         return rows;
+    }
+
+    /// <summary>Beside the bars: answers of 64 KB, a connection for each request, HTTP/2.</summary>
+    public static async Task<IReadOnlyList<Row>> OthersAsync(Peers peers, Plan plan)
+    {
+        var (ours, yarp) = (peers.All.Single(static peer => peer.Name == Peers.Ours), peers.All.Single(static peer => peer.Name == Peers.Yarp));
+        return
+        [
+            await RatioAsync("CPU per answer of 64 KB, gateway against", (peer, round) => Load.RunAsync(peer, Connections, plan.ShortSlice, plan.Folder, round, "/64k")),
+            await RatioAsync("CPU per small request on a connection of its own, gateway against", (peer, round) => Load.RunAsync(peer, Connections, plan.ShortSlice, plan.Folder, round, keep: false)),
+            await RatioAsync("CPU per small request over HTTP/2, 8 connections of 8 streams, gateway against", (peer, _) => Load.RunHttp2Async(peer, 8, 8, plan.ShortSlice)),
+        ];
+
+        async Task<Row> RatioAsync(string figure, Func<Peer, int, Task<LoadResult>> runAsync)
+        {
+            // Once for nothing: the code of this kind of request is compiled by it.
+            await runAsync(ours, 0);
+            await runAsync(yarp, 0);
+            var ratios = new List<double>();
+            for (var round = 0; round < plan.BulkRounds; round++)
+            {
+                var first = await runAsync(round % 2 == 0 ? ours : yarp, round);
+                var second = await runAsync(round % 2 == 0 ? yarp : ours, round);
+                ratios.Add(round % 2 == 0 ? first.CpuMicroseconds / second.CpuMicroseconds : second.CpuMicroseconds / first.CpuMicroseconds);
+            }
+
+            return new Row(figure, Peers.Yarp, Sample.Of(ratios), "×", null, null);
+        }
     }
 
     /// <summary>What the runtime says it has allocated, over a run in which nothing else was asked of it.</summary>

@@ -18,8 +18,8 @@ internal static class Terminals
             static _ => { }, 1,
             ("Proxying:WorkspacePort", backend.ToString(CultureInfo.InvariantCulture)), ("Proxying:SocketsPerUser", "1000"),
             ("Proxying:RequestsPerUser", "1000000"), ("Proxying:BurstPerUser", "1000000"), ("Logging:LogLevel:Default", "Warning"));
-        var (port, operations) = (FreePorts.Take(), FreePorts.Take());
-        await using var yarp = await StartAsync("yarp", plan.Folder, [PlainYarp.Mode, $"{port}", $"{operations}", $"http://127.0.0.1:{backend}"]);
+        var (port, operations, http2) = (FreePorts.Take(), FreePorts.Take(), FreePorts.Take());
+        await using var yarp = await StartAsync("yarp", plan.Folder, [PlainYarp.Mode, $"{port}", $"{operations}", $"{http2}", $"http://127.0.0.1:{backend}"]);
         var tokens = (await stage.GiveMachinesAsync(Users)).Select(given => stage.TokenOf(given.User)).ToArray();
         var (ours, plain) = (stage.Gateway.Url, new Uri($"http://127.0.0.1:{port}"));
         await Parallel.ForEachAsync(tokens, async (token, _) => (await Terminal.OpenAsync(ours, token)).Dispose());
@@ -31,16 +31,18 @@ internal static class Terminals
         var medians = new List<double>();
         for (var round = 0; round < plan.LatencyRounds; round++)
         {
-            var first = await EchoesAsync(round % 2 == 0 ? own : other, plan.Slice);
-            var second = await EchoesAsync(round % 2 == 0 ? other : own, plan.Slice);
+            var first = await EchoesAsync(round % 2 == 0 ? own : other, plan.ShortSlice);
+            var second = await EchoesAsync(round % 2 == 0 ? other : own, plan.ShortSlice);
             medians.Add(round % 2 == 0 ? first / second : second / first);
         }
 
+        var bulk = new[] { new BulkPeer(ours, [stage.Gateway.Id], tokens[0]), new BulkPeer(plain, [yarp.Id], tokens[0]) };
         return
         [
             new Row("terminal echo round trip, p50, gateway against", Peers.Yarp, Sample.Of(medians), "×", 1.08, 1.0),
             new Row($"memory per idle terminal, {plan.IdleTerminals} open", Peers.Ours, await IdleAsync(ours, stage.Gateway.Id, tokens, plan), "KB", 24, 17),
             new Row($"memory per idle terminal, {plan.IdleTerminals} open", Peers.Yarp, await IdleAsync(plain, yarp.Id, tokens, plan), "KB", null, null),
+            .. await Bulk.TakeAsync(bulk[0], bulk[1], plan),
         ];
     }
 

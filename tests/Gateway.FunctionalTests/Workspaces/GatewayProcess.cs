@@ -42,7 +42,7 @@ internal sealed partial class GatewayProcess : IAsyncDisposable
         var variables = settings.ToDictionary(static setting => setting.Key.Replace(":", "__", StringComparison.Ordinal), static setting => setting.Value ?? "");
         variables["FLY_MACHINE_ID"] = name;
         variables["Proxying__Listen"] = UrlOf(port).ToString();
-        variables["Proxying__ListenHttp2"] = "";
+        variables.TryAdd("Proxying__ListenHttp2", "");
         variables["Operations__Listen"] = UrlOf(operationsPort).ToString();
         program ??= Environment.GetEnvironmentVariable("GATEWAY_PROGRAM") ?? Programs.Find("Gateway");
         var process = await ChildProcess.StartAsync(name, [Programs.Host, program], Path.GetDirectoryName(program)!, variables, new PrefixedConsole(log));
