@@ -74,7 +74,7 @@ internal sealed class IdentityOptions
     public TimeSpan TrustWithoutRedis { get; set; } = TimeSpan.FromMinutes(10);
 
     /// <summary>How many verified sign-ins are kept in memory. Defaults to 10,000.</summary>
-    public int MaximumBelieved { get; set; } = 10_000;
+    public int MaximumBelieved { get; set; } = 100_000;
 
     /// <summary>How long a socket outlives the credential it was opened with, when that ends by itself. Defaults to 5 minutes.</summary>
     public TimeSpan SocketGrace { get; set; } = TimeSpan.FromMinutes(5);
