@@ -39,6 +39,7 @@ internal static class GatewaySetup
     public static IServiceCollection AddWorkspaceRequests(this IServiceCollection services)
     {
         services.AddSingleton<WorkspaceRequest>();
+        services.AddSingleton<RequestTracing>();
         services.AddSingleton<WorkspaceProgress>();
         services.AddSingleton<WorkspaceEvents>();
         services.AddSingleton<WorkspaceUse>();

@@ -27,6 +27,7 @@ builder.Services.AddOperations();
 builder.Services.AddLifecycleOperations();
 builder.Services.AddConsole();
 builder.Services.AddWorkspaceRequests();
+builder.AddRequestTracing();
 builder.Services.AddReverseProxy().LoadFromConfig(builder.Configuration.GetSection("ReverseProxy"));
 
 var app = builder.Build();

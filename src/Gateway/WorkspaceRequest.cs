@@ -28,6 +28,7 @@ internal sealed class WorkspaceRequest(
     WakesAhead ahead,
     Shutdown shutdown,
     Trail trail,
+    RequestTracing tracing,
     IOptions<WakingOptions> options,
     IOptions<WorkspaceOptions> workspaces,
     TimeProvider time)
@@ -35,7 +36,16 @@ internal sealed class WorkspaceRequest(
     /// <summary>A belief that proves wrong is corrected and tried again; a machine that is lost each time is a failure to report.</summary>
     private const int MostForwards = 4;
 
-    public async Task HandleAsync(HttpContext context)
+    public Task HandleAsync(HttpContext context) => tracing.Draws() ? TraceAsync(context) : AnswerOrRefuseAsync(context);
+
+    private async Task TraceAsync(HttpContext context)
+    {
+        using var span = RequestTracing.Begin(context.Request);
+        await AnswerOrRefuseAsync(context);
+        span?.SetTag("http.response.status_code", context.Response.StatusCode);
+    }
+
+    private async Task AnswerOrRefuseAsync(HttpContext context)
     {
         try
         {

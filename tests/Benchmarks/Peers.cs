@@ -87,6 +87,8 @@ internal sealed class Peers : IAsyncDisposable
         var http2 = Url(FreePorts.Take());
         _stage = await Stage.SetAsync(static _ => { }, 1,
             ("Proxying:ListenHttp2", http2),
+            // One request in a hundred is traced; the backend takes the spans, and answers 200 to anything.
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", BackendUrl), ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
             ("Proxying:WorkspacePort", _backend.ToString(CultureInfo.InvariantCulture)),
             ("Proxying:RequestsPerUser", "1000000"), ("Proxying:BurstPerUser", "1000000"), ("Proxying:ConcurrentPerUser", "1000"),
             ("Logging:LogLevel:Default", "Warning"));
@@ -94,7 +96,7 @@ internal sealed class Peers : IAsyncDisposable
         var tokens = given.Select(one => _stage.TokenOf(one.User)).ToArray();
         var file = Path.Combine(_folder, "tokens-rs256");
         await File.WriteAllLinesAsync(file, tokens);
-        All.Add(new Peer(Ours, "bearer (RS256), rate and concurrency limits, a route and machine per user, activity and byte accounting, metrics, logs at Warning", _stage.Gateway.Url.ToString().TrimEnd('/'), [_stage.Gateway.Id], file)
+        All.Add(new Peer(Ours, "bearer (RS256), rate and concurrency limits, a route and machine per user, activity and byte accounting, metrics, 1 % tracing, logs at Warning", _stage.Gateway.Url.ToString().TrimEnd('/'), [_stage.Gateway.Id], file)
         {
             Http2Url = http2,
             MetricsUrl = new Uri(_stage.Gateway.OperationsUrl, "/metrics").ToString(),

@@ -34,6 +34,7 @@ public sealed class ConfigurationTests
         AssertSame(new IdlingOptions(), written, IdlingOptions.Section);
         AssertSame(new ProxyingOptions(), written, ProxyingOptions.Section);
         AssertSame(new OperationsOptions(), written, OperationsOptions.Section);
+        AssertSame(new TracingOptions(), written, TracingOptions.Section);
         AssertSame(new CostOptions(), written, CostOptions.Section);
         var workspaces = new WorkspaceOptions();
         AssertSame(workspaces, written, WorkspaceOptions.Section, but: nameof(WorkspaceOptions.Regions));

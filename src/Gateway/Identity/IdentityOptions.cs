@@ -73,7 +73,7 @@ internal sealed class IdentityOptions
     /// <summary>How long a verified sign-in is believed while Redis does not answer. Defaults to 10 minutes.</summary>
     public TimeSpan TrustWithoutRedis { get; set; } = TimeSpan.FromMinutes(10);
 
-    /// <summary>How many verified sign-ins are kept in memory. Defaults to 10,000.</summary>
+    /// <summary>How many verified sign-ins are kept in memory. Defaults to 100,000, as many as there are routes.</summary>
     public int MaximumBelieved { get; set; } = 100_000;
 
     /// <summary>How long a socket outlives the credential it was opened with, when that ends by itself. Defaults to 5 minutes.</summary>

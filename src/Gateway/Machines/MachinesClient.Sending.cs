@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Polly.CircuitBreaker;
@@ -18,11 +19,19 @@ internal sealed partial class MachinesClient
     /// <summary>The one way out: the call, and whatever came back as a result.</summary>
     private async Task<MachinesResult<Answer<T>>> SendAsync<T>(Request request, JsonTypeInfo<T>? type, CancellationToken cancellationToken)
     {
+        using var span = GatewayTelemetry.Start(GatewayTelemetry.MachinesCall, ActivityKind.Client);
         var started = time.GetTimestamp();
         var result = IsPlain(request.Path)
             ? await TrySendAsync(request, type, cancellationToken)
             : MachinesAnswers.NotSent(MachinesFailureKind.Invalid, "An app, machine or volume without a usable name was asked for.");
         metrics.Called(request.Call, result.Failure, time.GetElapsedTime(started));
+        if (span is not null)
+        {
+            span.SetTag("gateway.call", request.Call.ToString());
+            span.SetTag("gateway.of", request.Key);
+            span.SetTag("error.type", result.IsOk ? null : result.Failure.Kind.ToString());
+        }
+
         Report(request, result);
         return result;
     }

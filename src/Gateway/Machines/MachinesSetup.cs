@@ -35,6 +35,8 @@ internal static class MachinesSetup
                 handler.ConnectTimeout = TimeSpan.FromSeconds(5);
                 handler.AllowAutoRedirect = false;
                 handler.UseCookies = false;
+                // Our trace is none of the platform's business.
+                handler.ActivityHeadersPropagator = null;
             })
             .SetHandlerLifetime(Timeout.InfiniteTimeSpan)
             .AddMachinesPipeline()

@@ -38,7 +38,7 @@ internal sealed partial class WorkspaceConnections : IDisposable
             AllowAutoRedirect = false,
             UseCookies = false,
             AutomaticDecompression = DecompressionMethods.None,
-            // What the client says of its trace passes as any header does. A span of the transport's own for each request cost more than the rest of it (measured).
+            // A request that is traced gets its header where headers are made; what else the client says of its trace passes as any header does. A span of the transport's own for each request cost more than the rest of it (measured).
             ActivityHeadersPropagator = null,
             PooledConnectionIdleTimeout = _options.KeepConnections,
             PooledConnectionLifetime = Timeout.InfiniteTimeSpan,

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using System.Net;
 using System.Runtime.CompilerServices;
 using Gateway.Proxying.Sockets;
@@ -53,6 +54,7 @@ internal sealed class WorkspaceForwarder(
     private async ValueTask<ForwardOutcome> AnswerAsync(Forward forward, MachineLife life, CancellationToken drain)
     {
         var context = forward.Context;
+        using var span = GatewayTelemetry.Start(GatewayTelemetry.Forward, ActivityKind.Client);
         var answer = answers.Begin(forward);
         try
         {
@@ -67,6 +69,7 @@ internal sealed class WorkspaceForwarder(
     private async ValueTask<ForwardOutcome> PassThroughAsync(Forward forward, MachineLife life, CancellationToken drain)
     {
         var context = forward.Context;
+        using var span = GatewayTelemetry.Start(GatewayTelemetry.Forward, ActivityKind.Client);
         // The workspace may answer plainly.
         var answer = answers.Begin(forward);
         OpenSocket? socket = null;

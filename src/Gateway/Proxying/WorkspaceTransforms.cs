@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using Microsoft.Extensions.Options;
 using Microsoft.Net.Http.Headers;
@@ -74,6 +75,12 @@ internal sealed class WorkspaceTransforms(OwnCookies cookies, WorkspaceConnectio
         }
 
         headers.TryAddWithoutValidation(HopMarker.Header, marker.After(before));
+
+        if (Activity.Current is { Recorded: true } span && span.OperationName == GatewayTelemetry.Forward)
+        {
+            headers.Remove(HeaderNames.TraceParent);
+            headers.TryAddWithoutValidation(HeaderNames.TraceParent, span.Id);
+        }
 
         // YARP makes a key of its own when it turns an extended CONNECT into an upgrade; two would be one too many.
         if (request.Protocol == "HTTP/2")

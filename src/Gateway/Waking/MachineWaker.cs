@@ -65,12 +65,16 @@ internal sealed class MachineWaker(
             return new WakeOutcome.Refused(WakeRefusal.TooManyHeld, WakeRefusals.DetailOf(WakeRefusal.TooManyHeld), Spread(TimeSpan.FromSeconds(2)));
         }
 
-        using var activity = GatewayTelemetry.Source.StartActivity("gateway.wake");
+        using var span = GatewayTelemetry.Start(GatewayTelemetry.Hold);
         try
         {
             var (flight, led) = Join(request, doubted);
-            activity?.AddLink(new ActivityLink(flight.Trace));
-            activity?.SetTag("gateway.led", led);
+            span?.SetTag("gateway.led", led);
+            if (span is not null && flight.Trace is { } wake)
+            {
+                span.AddLink(new ActivityLink(wake.Context));
+            }
+
             return await flight.Held.WaitAsync(hold, cancellationToken) switch
             {
                 null => new WakeOutcome.Refused(WakeRefusal.HoldLimit, WakeRefusals.DetailOf(WakeRefusal.HoldLimit), Spread(TimeSpan.FromSeconds(1))),

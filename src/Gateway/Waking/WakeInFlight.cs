@@ -25,6 +25,7 @@ internal sealed partial class WakeInFlight
     private readonly DateTimeOffset _deadline;
     private bool _resumes;
     private BootKind? _kind;
+    private Activity? _trace;
 
     public WakeInFlight(
         ISessionMap map, IMachines machines, IReadinessProbe probe, Replica replica, WakingOptions options, TimeProvider time, ILogger logger, WakeRequest request, long? doubted, WokenAlone alone, BootTimes times, Random random, PrepareMachine? prepare)
@@ -43,15 +44,15 @@ internal sealed partial class WakeInFlight
     /// <summary>This wake, and not another replica's, saw the machine come up.</summary>
     public bool HasWoken => Progress.At(WakeStep.Starting) is not null && Progress.At(WakeStep.Ready) is not null;
 
-    /// <summary>The wake's own span, which joiners link to.</summary>
-    public ActivityContext Trace { get; private set; }
+    /// <summary>The wake's own span, which those who are held for it link to; null: the request that began it is not traced. Written by <see cref="RunAsync()"/> as it begins.</summary>
+    public Activity? Trace => Volatile.Read(ref _trace);
 
     /// <summary>Does the work; answers with an outcome whatever happens.</summary>
     public async Task<WakeOutcome> RunAsync()
     {
-        using var activity = GatewayTelemetry.Source.StartActivity("gateway.wake.lead", ActivityKind.Internal);
-        activity?.SetTag("gateway.machine", _request.Machine.Value);
-        Trace = activity?.Context ?? default;
+        using var span = GatewayTelemetry.Start(GatewayTelemetry.Wake);
+        span?.SetTag("gateway.machine", _request.Machine.Value);
+        Volatile.Write(ref _trace, span);
         QueueWatch.Current = Progress.Queue;
         using var limit = new CancellationTokenSource(_options.WakeLimit, _time);
         try
