@@ -20,5 +20,5 @@ internal sealed record Plan(
         new(folder, 31, 11, 5, 7, TimeSpan.FromSeconds(2), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(5), 8000, 1_000_000, 20_000, 500);
 
     public static Plan Quick(string folder) =>
-        new(folder, 7, 3, 3, 3, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(2), 1000, 100_000, 5_000, 100);
+        new(folder, 5, 3, 1, 1, TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(1), 1000, 20_000, 2_000, 100);
 }
