@@ -70,7 +70,11 @@ internal sealed class Peers : IAsyncDisposable
     public static async Task<ChildProcess> StartSmallBackendAsync(string folder, string name, int port)
     {
         // nginx reads it as nobody, if it was started by root.
-        File.SetUnixFileMode(folder, File.GetUnixFileMode(folder) | UnixFileMode.OtherExecute);
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(folder, File.GetUnixFileMode(folder) | UnixFileMode.OtherExecute);
+        }
+
         var file = Path.Combine(folder, "64k");
         await File.WriteAllBytesAsync(file, new byte[64 * 1024]);
         return await StartNginxAsync(folder, name, $$"""
