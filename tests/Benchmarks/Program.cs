@@ -36,7 +36,9 @@ try
             "many-users" => await ManyUsers.TakeAsync(plan),
             "propagation" => await Changes.PropagationAsync(plan),
             "at-rest" => await AtRest.TakeAsync(plan),
-            _ => throw new ArgumentException("A suite is one of terminals, many-users, propagation, at-rest."),
+            "changes" => await WithPeersAsync(Changes.CostAsync),
+            "others" => await WithPeersAsync(SmallRequests.OthersAsync),
+            _ => throw new ArgumentException("A suite is one of terminals, many-users, propagation, at-rest, changes, others."),
         });
         Console.WriteLine(Report.Table(rows));
         return 0;
@@ -49,6 +51,12 @@ try
     Console.WriteLine(Report.Markdown(peers, rows));
     Console.WriteLine($"In {output}: benchmarks.md, benchmarks.json, benchmarks.svg");
     return 0;
+
+    async Task<IReadOnlyList<Row>> WithPeersAsync(Func<Peers, Plan, Task<IReadOnlyList<Row>>> takeAsync)
+    {
+        await using var peers = await Peers.StartAsync(work, "none");
+        return await takeAsync(peers, plan);
+    }
 }
 finally
 {
