@@ -62,8 +62,12 @@ internal sealed partial class WakeInFlight
         await _machines.ReleaseLeaseAsync(_request.App, _request.Machine, lease.Value.Nonce, CancellationToken.None);
     }
 
-    /// <summary>What a resume may come to where a cold start would go well.</summary>
-    private static bool MaySnapshotBeToBlame(WakeRefusal refusal) => refusal is WakeRefusal.NeverHealthy or WakeRefusal.Crashed or WakeRefusal.OutOfMemory;
+    /// <summary>
+    /// What a resume may come to where a cold start would go well. A machine that took no connection is another matter: it may be this replica alone that
+    /// does not reach it, and another one, without the map, that has it in use. If it is dead to all, the next wakes find it hung.
+    /// </summary>
+    private bool IsSnapshotToBlame(BootResult result) => _resumes && result.Address is null
+        && (result.Refusal is WakeRefusal.Crashed or WakeRefusal.OutOfMemory || (_tookConnection && result.Refusal is WakeRefusal.NeverHealthy));
 
     /// <summary>
     /// The snapshot is given up. Another boot, so that no connection to the resumed process is ever used again; written down after the end of that process,

@@ -20,7 +20,7 @@ internal sealed partial class WakeInFlight
         var begun = _time.GetUtcNow();
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var started = _time.GetTimestamp();
-        await using var probing = new BootProbe(_probe, new(_request.Machine, boot, "", new ProbePace(started, null)), LookEvery, () => Progress.Reach(WakeStep.Checking), over.Token);
+        await using var probing = new BootProbe(_probe, new(_request.Machine, boot, "", new ProbePace(started, null)), LookEvery, TookConnection, over.Token);
         var looking = LookAfterAsync(TimeSpan.Zero, over.Token);
         var watched = new Watched(_time.GetUtcNow(), _resumes);
         try
@@ -55,6 +55,12 @@ internal sealed partial class WakeInFlight
         }
 
         return BootResult.Failed(watched.SeenAt is not null ? WakeRefusal.NeverHealthy : WakeRefusal.PlatformUnavailable);
+    }
+
+    private void TookConnection()
+    {
+        _tookConnection = true;
+        Progress.Reach(WakeStep.Checking);
     }
 
     /// <summary>A resume is quick or comes to nothing; its time counts from when the platform first told of it.</summary>

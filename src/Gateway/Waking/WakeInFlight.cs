@@ -24,6 +24,7 @@ internal sealed partial class WakeInFlight
     private readonly Random _random;
     private readonly DateTimeOffset _deadline;
     private bool _resumes;
+    private bool _tookConnection;
     private BootKind? _kind;
     private Activity? _trace;
 
@@ -200,7 +201,7 @@ internal sealed partial class WakeInFlight
             result = fence is { } refusal
                 ? BootResult.Failed(refusal)
                 : await BootAsync(claim.Record.Boot, lookFirst: former is MachineRecordState.Waking or MachineRecordState.Stopping, IsHung(claim.Record), either.Token);
-            if (_resumes && result.Address is null && MaySnapshotBeToBlame(result.Refusal))
+            if (IsSnapshotToBlame(result))
             {
                 result = await StartColdAsync(claim, either.Token);
             }

@@ -101,6 +101,9 @@ internal sealed partial class SimulatedMachines(TimeProvider time) : IMachines
     /// <summary>The machine whose workspace answers at this address now.</summary>
     public MachineId? ReadyAt(string address) => Read(() => _machines.Values.FirstOrDefault(machine => machine.Address == address && IsReadyNow(machine))?.Id);
 
+    /// <summary>A process runs there, whether it answers well or not.</summary>
+    public bool TakesConnectionsAt(string address) => Read(() => _machines.Values.Any(machine => machine.Address == address && machine is { State: PlatformState.Started, HostUnreachable: false }));
+
     private bool IsReadyNow(SimulatedMachine machine) =>
         machine is { State: PlatformState.Started, HostUnreachable: false } && machine.ReadyAt <= time.GetUtcNow();
 

@@ -59,6 +59,17 @@ public sealed class ResumeTests
     });
 
     [Fact]
+    public void Machine_that_this_replica_alone_does_not_reach_is_not_ended() => WakingWorld.Run(async world =>
+    {
+        await SuspendAsync(world);
+        var cutOff = world.Replica();
+        cutOff.Probe.Unreachable = true;
+
+        Assert.Equal(WakeRefusal.NeverHealthy, Assert.IsType<WakeOutcome.Refused>(await cutOff.WakeAsync(hold: TimeSpan.FromMinutes(2))).Reason);
+        Assert.Equal((0, PlatformState.Started), (world.Machines.CallsOf("stop"), world.Machines.Find(world.Machine)!.State));
+    });
+
+    [Fact]
     public void Machine_that_fails_cold_too_is_refused_with_that_reason() => WakingWorld.Run(async world =>
     {
         await SuspendAsync(world);

@@ -99,18 +99,24 @@ internal sealed class SimulatedProbe(SimulatedMachines machines, TimeProvider ti
             Asked.Add(target.Address);
         }
 
+        var outcome = ProbeOutcome.Silent;
         var started = time.GetTimestamp();
         while (time.GetElapsedTime(started) < limit)
         {
+            if (outcome is ProbeOutcome.Silent && !Unreachable && machines.TakesConnectionsAt(target.Address))
+            {
+                outcome = ProbeOutcome.Unhealthy;
+                connected();
+            }
+
             if (!Unreachable && machines.IsReady(target.Machine, target.Address))
             {
-                connected();
                 return ProbeOutcome.Ready;
             }
 
             await Task.Delay(Grid, time, cancellationToken);
         }
 
-        return ProbeOutcome.Silent;
+        return outcome;
     }
 }

@@ -89,20 +89,26 @@ internal sealed class WholeProbe(GatewayProcess gateway, WholeSystem system) : I
 
     public async Task<ProbeOutcome> ProbeAsync(ProbeTarget target, TimeSpan limit, Action connected, CancellationToken cancellationToken)
     {
+        var outcome = ProbeOutcome.Silent;
         var started = gateway.Time.GetTimestamp();
         while (gateway.Time.GetElapsedTime(started) < limit)
         {
+            if (outcome is ProbeOutcome.Silent && gateway.Reaches(target.Address) && system.Machines.TakesConnectionsAt(target.Address))
+            {
+                outcome = ProbeOutcome.Unhealthy;
+                connected();
+            }
+
             if (gateway.Reaches(target.Address) && system.Machines.ReadyAt(target.Address) is { } machine)
             {
                 system.Promises.Probed(target, machine, gateway.Name);
-                connected();
                 return ProbeOutcome.Ready;
             }
 
             await Task.Delay(Grid, gateway.Time, cancellationToken);
         }
 
-        return ProbeOutcome.Silent;
+        return outcome;
     }
 }
 

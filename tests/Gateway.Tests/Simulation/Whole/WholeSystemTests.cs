@@ -7,7 +7,7 @@ namespace Gateway.Tests.Simulation.Whole;
 /// <summary>The whole system under seeds: no promise is broken, every run is the same again, and nothing worth seeing goes unseen.</summary>
 public sealed class WholeSystemTests(ITestOutputHelper output)
 {
-    private const int SeedsInCi = 1_600;
+    private const int SeedsInCi = 2_000;
 
     /// <summary>So many meet everything there is to meet.</summary>
     private const int SeedsThatMeetAll = 60;
