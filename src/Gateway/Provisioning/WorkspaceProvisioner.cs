@@ -204,6 +204,7 @@ internal sealed partial class WorkspaceProvisioner(
             return await listing;
         }
 
+        // There, changed or gone: whichever it is, it is decided on anew.
         await found;
         return true;
     }

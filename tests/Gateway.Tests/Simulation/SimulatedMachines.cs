@@ -102,10 +102,11 @@ internal sealed partial class SimulatedMachines(TimeProvider time) : IMachines
     public MachineId? ReadyAt(string address) => Read(() => _machines.Values.FirstOrDefault(machine => machine.Address == address && IsReadyNow(machine))?.Id);
 
     /// <summary>A process runs there, whether it answers well or not.</summary>
-    public bool TakesConnectionsAt(string address) => Read(() => _machines.Values.Any(machine => machine.Address == address && machine is { State: PlatformState.Started, HostUnreachable: false }));
+    public bool TakesConnectionsAt(string address) => Read(() => _machines.Values.Any(machine => machine.Address == address && Runs(machine)));
 
-    private bool IsReadyNow(SimulatedMachine machine) =>
-        machine is { State: PlatformState.Started, HostUnreachable: false } && machine.ReadyAt <= time.GetUtcNow();
+    private static bool Runs(SimulatedMachine machine) => machine is { State: PlatformState.Started, HostUnreachable: false };
+
+    private bool IsReadyNow(SimulatedMachine machine) => Runs(machine) && machine.ReadyAt <= time.GetUtcNow();
 
     private IEnumerable<SimulatedMachine> Alive() => _machines.Values.Where(machine => machine.GoneAt is null);
 
