@@ -62,7 +62,7 @@ internal static class GatewaySetup
         });
         services.AddSingleton<WakesAhead>();
         services.AddSingleton<PrepareMachine>(static provider => provider.GetRequiredService<WorkspaceUpgrade>().PrepareAsync);
-        services.AddHostedService<RevokedSockets>();
+        services.AddHostedService<RevokedAccess>();
         services.AddHostedService<StoppedSockets>();
         return services;
     }
@@ -125,6 +125,7 @@ internal static class GatewaySetup
         var feed = app.Services.GetRequiredService<ChangeFeed>();
         feed.OtherChanged += changes.Hear;
         feed.Missed += changes.Missed;
+        feed.Missed += app.Services.GetRequiredService<AssertionKeyRing>().Doubt;
         var ahead = app.Services.GetRequiredService<WakesAhead>();
         app.Services.GetRequiredService<IdentityEvents>().SignedIn = ahead.Wake;
 

@@ -50,6 +50,8 @@ internal static class Outcomes
             "destination-refused", "Your workspace is at an address the gateway may not dial", "It is outside of the private network, or the gateway's own. Operators find both in the log.", "awake", TimeSpan.FromSeconds(30)),
         ForwardOutcome.Steering => new(
             StatusCodes.Status502BadGateway, "steering-answer", "Your workspace's answer was not meant for you", "It was an order to the platform's proxy (fly-replay), which workspaces may not give.") { GatewayState = "awake" },
+        ForwardOutcome.BodyOverdue => new(
+            StatusCodes.Status408RequestTimeout, "body-overdue", "The request's body did not come", "The request announced a body and sent nothing of it. Your workspace has seen at most its head; send the request again, with its body.") { GatewayState = "awake" },
         ForwardOutcome.Drained => Unavailable("restarting", "The gateway is restarting", "Please ask again.", "awake", TimeSpan.FromSeconds(1)),
         _ => new(
             StatusCodes.Status502BadGateway, "broken-answer", "Your workspace broke off", "It closed the connection before it answered. Whether it carried the request out is not known.") { GatewayState = "awake" },
@@ -61,6 +63,15 @@ internal static class Outcomes
     /// <summary>The target means one thing as written and another when normalised.</summary>
     public static readonly Refusal DisputedPath = new(
         StatusCodes.Status400BadRequest, "disputed-path", "The path is ambiguous", "Its dot segments or encoded characters lead to the gateway's own paths when they are resolved. Write the path plainly.");
+
+    public static readonly Refusal MalformedTarget = new(
+        StatusCodes.Status400BadRequest, "malformed-target", "The path is malformed", "It contains a blank or a control character. Encode it (%20).");
+
+    public static readonly Refusal FieldsOfOneConnection = new(
+        StatusCodes.Status400BadRequest, "fields-of-one-connection", "A header that HTTP/2 does not have", "Transfer-Encoding, Upgrade, Keep-Alive and Proxy-Connection are HTTP/1.1's alone. Leave them out.");
+
+    public static readonly Refusal NoTunnels = new(
+        StatusCodes.Status501NotImplemented, "no-tunnels", "The gateway opens no tunnels", "CONNECT is answered for WebSockets over HTTP/2 alone (RFC 8441).");
 
     public static readonly Refusal AmbiguousBody = new(
         StatusCodes.Status400BadRequest, "ambiguous-body", "Where the request's body ends is ambiguous", "It says Content-Length and is chunked as well, or is coded in several ways, and servers differ on what counts. Send one of the two.");
@@ -75,6 +86,10 @@ internal static class Outcomes
     public static readonly Refusal RootServiceWorker = new(
         StatusCodes.Status403Forbidden, "root-service-worker", "A service worker cannot be registered for the whole site",
         "One at the root would answer for the gateway's own pages. Move its script into a folder, such as /app/service-worker.js.");
+
+    /// <summary>What let the request in was ended while it was held.</summary>
+    public static Refusal AccessEnded(string reason) => new(
+        StatusCodes.Status401Unauthorized, "access-ended", "Your access ended while you waited", reason + " Nothing of this request reached your workspace.");
 
     /// <summary>An operator lets nothing new in.</summary>
     public static readonly Refusal Closed = Unavailable(

@@ -4,6 +4,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using Gateway.Identity;
 using Gateway.Idling;
+using Gateway.Proxying;
 using Gateway.Sessions;
 using Microsoft.Net.Http.Headers;
 
@@ -13,7 +14,7 @@ namespace Gateway;
 /// <c>GET /.gateway/events</c>: how far the user's workspace is, as server-sent events while it changes, or once as JSON for whoever asks for that. It
 /// neither wakes the machine nor counts as use of it.
 /// </summary>
-internal sealed class WorkspaceEvents(WorkspaceProgress progress, StopWarnings warnings, Shutdown shutdown, TimeProvider time)
+internal sealed class WorkspaceEvents(WorkspaceProgress progress, StopWarnings warnings, OpenWaits waits, Shutdown shutdown, TimeProvider time)
 {
     public const string Path = "/.gateway/events";
 
@@ -67,7 +68,8 @@ internal sealed class WorkspaceEvents(WorkspaceProgress progress, StopWarnings w
     private async Task StreamAsync(HttpContext context, UserId user)
     {
         using var limit = new CancellationTokenSource(OneStream, time);
-        using var over = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, shutdown.Token, limit.Token);
+        using var wait = waits.Begin(user, context.User, context.RequestAborted);
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(wait.Token, shutdown.Token, limit.Token);
         context.Response.ContentType = MediaTypeNames.Text.EventStream;
         try
         {
@@ -76,7 +78,7 @@ internal sealed class WorkspaceEvents(WorkspaceProgress progress, StopWarnings w
         }
         catch (OperationCanceledException)
         {
-            // The client has left, or its time is up and it asks again.
+            // The client has left, its credential has ended, or its time is up and it asks again.
         }
     }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using Gateway.Identity.Assertions;
 using Gateway.Proxying;
 using Gateway.Waking;
 using Microsoft.Extensions.Options;
@@ -7,9 +8,9 @@ namespace Gateway;
 
 /// <summary>
 /// Probes a workspace's own health path over the forwarder's connections: the connection of the good answer stays in the pool, and the first held request
-/// goes out on it.
+/// goes out on it. What it asks carries the assertion of whom the machine is woken for, so that a workspace may verify on every path.
 /// </summary>
-internal sealed class WorkspaceProbe(WorkspaceConnections connections, WakingMetrics metrics, IOptions<WakingOptions> options, TimeProvider time) : IReadinessProbe
+internal sealed class WorkspaceProbe(WorkspaceConnections connections, WorkspaceAssertions assertions, WakingMetrics metrics, IOptions<WakingOptions> options, TimeProvider time) : IReadinessProbe
 {
     /// <summary>
     /// How long one race of connects may take. Short, because the patience with the answer can only begin where the race ends. The next race follows
@@ -29,6 +30,8 @@ internal sealed class WorkspaceProbe(WorkspaceConnections connections, WakingMet
             return ProbeOutcome.Unhealthy;
         }
 
+        // Used once it is there: without keys a workspace that verifies nothing is not kept waiting for one.
+        var signing = target.User is { } user ? assertions.OfAsync(user, target.Machine, cancellationToken).AsTask() : Task.FromResult<string?>(null);
         var begun = time.GetTimestamp();
         // When it last failed to answer: an attempt is a miss once a later one is answered.
         var (missed, attempt, good) = (begun, begun, 0);
@@ -37,10 +40,11 @@ internal sealed class WorkspaceProbe(WorkspaceConnections connections, WakingMet
         while (limit - time.GetElapsedTime(begun) is { Ticks: > 0 } left)
         {
             var asked = time.GetTimestamp();
+            var assertion = signing.IsCompletedSuccessfully ? await signing : null;
             var answer = await AskAsync(
-                new Uri(life.Prefix + options.Value.HealthPath), upgrade: false, patience, PlanOf(left, Grid, OnConnected), cancellationToken);
+                new Uri(life.Prefix + options.Value.HealthPath), upgrade: false, assertion, patience, PlanOf(left, Grid, OnConnected), cancellationToken);
             good = (int?)answer == options.Value.HealthStatus ? good + 1 : 0;
-            if (good >= options.Value.HealthyAnswers && await TakesSocketsAsync(life.Prefix, patience, PlanOf(left, Grid, static _ => { }), cancellationToken))
+            if (good >= options.Value.HealthyAnswers && await TakesSocketsAsync(life.Prefix, assertion, patience, PlanOf(left, Grid, static _ => { }), cancellationToken))
             {
                 metrics.ReadinessUnknownFor(time.GetElapsedTime(missed));
                 return ProbeOutcome.Ready;
@@ -83,9 +87,9 @@ internal sealed class WorkspaceProbe(WorkspaceConnections connections, WakingMet
     private static ConnectPlan PlanOf(TimeSpan left, Func<TimeSpan> grid, Action<TimeSpan> connected) => new(left < OneRace ? left : OneRace, grid, connected);
 
     /// <summary>Where a socket path is set, a workspace is usable only once it takes a terminal.</summary>
-    private async Task<bool> TakesSocketsAsync(string prefix, TimeSpan patience, ConnectPlan plan, CancellationToken cancellationToken) =>
+    private async Task<bool> TakesSocketsAsync(string prefix, string? assertion, TimeSpan patience, ConnectPlan plan, CancellationToken cancellationToken) =>
         options.Value.SocketPath.Length == 0
-        || await AskAsync(new Uri(prefix + options.Value.SocketPath), upgrade: true, patience, plan, cancellationToken) is HttpStatusCode.SwitchingProtocols;
+        || await AskAsync(new Uri(prefix + options.Value.SocketPath), upgrade: true, assertion, patience, plan, cancellationToken) is HttpStatusCode.SwitchingProtocols;
 
     private static void Limit(CancellationTokenSource bound, TimeSpan patience)
     {
@@ -100,9 +104,14 @@ internal sealed class WorkspaceProbe(WorkspaceConnections connections, WakingMet
     }
 
     /// <summary>Null: no answer came.</summary>
-    private async Task<HttpStatusCode?> AskAsync(Uri uri, bool upgrade, TimeSpan patience, ConnectPlan plan, CancellationToken cancellationToken)
+    private async Task<HttpStatusCode?> AskAsync(Uri uri, bool upgrade, string? assertion, TimeSpan patience, ConnectPlan plan, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, uri) { Version = HttpVersion.Version11, VersionPolicy = HttpVersionPolicy.RequestVersionExact };
+        if (assertion is not null)
+        {
+            request.Headers.TryAddWithoutValidation(WorkspaceTransforms.AssertionHeader, assertion);
+        }
+
         if (upgrade)
         {
             request.Headers.TryAddWithoutValidation("Connection", "Upgrade");

@@ -24,6 +24,7 @@ internal sealed class WorkspaceRequest(
     RequestLimits limits,
     WorkspaceAssertions assertions,
     WorkspaceForwarder forwarder,
+    OpenWaits waits,
     WorkspaceProgress progress,
     WakesAhead ahead,
     Shutdown shutdown,
@@ -57,6 +58,11 @@ internal sealed class WorkspaceRequest(
         catch (OperationCanceledException) when (context.RequestAborted.IsCancellationRequested)
         {
             // The client left, and nobody is there to be told.
+        }
+        catch (OperationCanceledException) when (context.Features.Get<OpenWait>() is { CutFor: { } reason })
+        {
+            context.Response.Headers.WWWAuthenticate = "Bearer error=\"invalid_token\"";
+            await RefuseAsync(context, Outcomes.AccessEnded(reason));
         }
     }
 
@@ -102,7 +108,7 @@ internal sealed class WorkspaceRequest(
     /// <summary>A user without a workspace gets one, and then their answer from it.</summary>
     private async Task<Refusal?> ProvisionAsync(HttpContext context, Caller caller, Hold hold)
     {
-        switch (await provisioner.EnsureAssignedAsync(caller.User, NearOf(context.Request), hold.Left, context.RequestAborted))
+        switch (await HeldAsync(context, caller, token => provisioner.EnsureAssignedAsync(caller.User, NearOf(context.Request), hold.Left, token)))
         {
             case ProvisionOutcome.Assigned { Session: { Machine: { } machine } session }:
                 return await VisitAsync(context, caller, session, machine, routes.Believed(machine), hold);
@@ -116,6 +122,20 @@ internal sealed class WorkspaceRequest(
             default:
                 throw new InvalidOperationException("A session was assigned without a machine.");
         }
+    }
+
+    private async Task<ProvisionOutcome> HeldAsync(HttpContext context, Caller caller, Func<CancellationToken, Task<ProvisionOutcome>> assign)
+    {
+        using var wait = Wait(context, caller);
+        return await assign(wait.Token);
+    }
+
+    /// <summary>From here on the request is held, for as long as what let it in counts.</summary>
+    private OpenWait Wait(HttpContext context, Caller caller)
+    {
+        var wait = waits.Begin(caller.User, caller.Principal, context.RequestAborted);
+        context.Features.Set(wait);
+        return wait;
     }
 
     private string? NearOf(HttpRequest request) =>
@@ -136,13 +156,14 @@ internal sealed class WorkspaceRequest(
             // Awake?
             if (visit.GateIsClosed || doubted is not null || record is not { State: MachineRecordState.Awake, Address: not null })
             {
+                using var wait = Wait(context, caller);
                 var asked = new WakeRequest(session.App, machine, caller.User, intent.Cause);
-                if (await background.PermitAsync(asked, intent.Right, record, context.RequestAborted) is not { } wake)
+                if (await background.PermitAsync(asked, intent.Right, record, wait.Token) is not { } wake)
                 {
                     return Outcomes.Of(background.Refused(caller.User));
                 }
 
-                var outcome = await waker.EnsureAwakeAsync(visit, wake, doubted, hold.Left, context.RequestAborted);
+                var outcome = await waker.EnsureAwakeAsync(visit, wake, doubted, hold.Left, wait.Token);
                 if (outcome is WakeOutcome.Refused { Reason: WakeRefusal.Gone })
                 {
                     return await ReplaceAsync(context, caller, session, hold);
@@ -180,7 +201,7 @@ internal sealed class WorkspaceRequest(
 
     /// <summary>The machine was destroyed behind our back; the volume is what matters, and it gets a new machine.</summary>
     private async Task<Refusal?> ReplaceAsync(HttpContext context, Caller caller, Session lost, Hold hold) =>
-        await provisioner.ReplaceLostMachineAsync(lost, hold.Left, context.RequestAborted) switch
+        await HeldAsync(context, caller, token => provisioner.ReplaceLostMachineAsync(lost, hold.Left, token)) switch
         {
             ProvisionOutcome.Assigned { Session: { Machine: { } machine } session } when machine != lost.Machine => await VisitAsync(context, caller, session, machine, null, hold),
             ProvisionOutcome.Refused refused => Outcomes.Of(refused),

@@ -10,6 +10,9 @@ internal static class EventEndpoints
 {
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
 
+    /// <summary>A stream ends after this and its reader goes on from the last id at the next, for which its credential is checked again.</summary>
+    private static readonly TimeSpan OneStream = TimeSpan.FromMinutes(5);
+
     private static readonly Refusal TooMany = new(503, "too-many-listeners", "Too many listen", $"{EventFeed.MostListeners} connections listen already.") { RetryAfter = TimeSpan.FromSeconds(30) };
 
     public static async Task StreamAsync(HttpContext context, EventFeed feed, IRouteHistory history, Drain drain, TimeProvider time)
@@ -21,7 +24,8 @@ internal static class EventEndpoints
         }
 
         // A stream would otherwise hold the shutdown up for its whole grace; the client comes back to another replica.
-        using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, drain.Begun);
+        using var limit = new CancellationTokenSource(OneStream, time);
+        using var ends = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, drain.Begun, limit.Token);
         ChannelReader<EventView>? listener = null;
         try
         {
@@ -40,7 +44,11 @@ internal static class EventEndpoints
         }
         catch (Exception end) when (end is OperationCanceledException or SessionMapUnavailableException)
         {
-            // The client left, or goes on from its last id at another connection.
+            // The client left, or goes on from its last id at another connection: at once, where only this one's time was up.
+            if (limit.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
+            {
+                await context.Response.WriteAsync("retry: 50\n\n", context.RequestAborted);
+            }
         }
         finally
         {

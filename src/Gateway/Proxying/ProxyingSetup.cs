@@ -24,6 +24,7 @@ internal static class ProxyingSetup
         services.AddSingleton<ProxyingMetrics>();
         services.AddSingleton<OpenSockets>();
         services.AddSingleton<OpenAnswers>();
+        services.AddSingleton<OpenWaits>();
         services.AddHostedService(static provider => provider.GetRequiredService<OpenSockets>());
         services.AddSingleton<PublicListener>();
         services.Configure<SocketTransportOptions>(static transport =>

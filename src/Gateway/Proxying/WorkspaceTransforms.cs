@@ -15,10 +15,12 @@ internal sealed record OwnCookies(CookieNames IsOurs);
 /// </summary>
 internal sealed class WorkspaceTransforms(OwnCookies cookies, WorkspaceConnections connections, HopMarker marker, ProxyingMetrics metrics, IOptions<ProxyingOptions> options) : HttpTransformer
 {
+    /// <summary>Carries the signed word of whom a request is from.</summary>
+    public const string AssertionHeader = "Gateway-Assertion";
+
     private const string ForwardedFor = "X-Forwarded-For";
     private const string ForwardedHost = "X-Forwarded-Host";
     private const string ForwardedProto = "X-Forwarded-Proto";
-    private const string AssertionHeader = "Gateway-Assertion";
 
     private readonly AnswerHeaders _answers = new(cookies, connections, metrics, options.Value.WorkspacePort);
 

@@ -1,7 +1,7 @@
 namespace Gateway.Waking;
 
-/// <summary>One life of one machine, at its address, and how densely it is to be asked.</summary>
-internal readonly record struct ProbeTarget(MachineId Machine, long Boot, string Address, ProbePace Pace);
+/// <summary>One life of one machine, at its address, for whom it is woken (null: for nobody in particular), and how densely it is to be asked.</summary>
+internal readonly record struct ProbeTarget(MachineId Machine, long Boot, string Address, UserId? User, ProbePace Pace);
 
 /// <summary>Asks the machine itself whether it is ready. A port: the real one goes over the forwarder's own connections, the simulation asks its machines.</summary>
 internal interface IReadinessProbe

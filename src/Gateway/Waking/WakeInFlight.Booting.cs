@@ -99,7 +99,7 @@ internal sealed partial class WakeInFlight
             return null;
         }
 
-        var target = new ProbeTarget(_request.Machine, boot, address, new ProbePace(_time.GetTimestamp(), null));
+        var target = new ProbeTarget(_request.Machine, boot, address, _request.User, new ProbePace(_time.GetTimestamp(), null));
         return await _probe.ProbeAsync(target, LastLook, static () => { }, cancellationToken) is ProbeOutcome.Ready ? BootResult.Ready(address, machine.Region) : null;
     }
 

@@ -64,7 +64,7 @@ internal sealed partial class WakeInFlight
     /// <summary>The machine runs, as far as anybody knows, and only this replica fails to reach it: it is tried for a while, and the shared belief stays.</summary>
     private async Task<WakeOutcome> ProbeDoubtedAsync(long boot, string address, WakeRefusal otherwise, CancellationToken cancellationToken)
     {
-        var outcome = await _probe.ProbeAsync(new ProbeTarget(_request.Machine, boot, address, new ProbePace(_time.GetTimestamp(), null)), LookEvery * 3, static () => { }, cancellationToken);
+        var outcome = await _probe.ProbeAsync(new ProbeTarget(_request.Machine, boot, address, _request.User, new ProbePace(_time.GetTimestamp(), null)), LookEvery * 3, static () => { }, cancellationToken);
         if (outcome is ProbeOutcome.Ready)
         {
             return Awake(address, boot);

@@ -20,7 +20,7 @@ internal sealed partial class WakeInFlight
         var begun = _time.GetUtcNow();
         using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var started = _time.GetTimestamp();
-        await using var probing = new BootProbe(_probe, new(_request.Machine, boot, "", new ProbePace(started, null)), LookEvery, TookConnection, over.Token);
+        await using var probing = new BootProbe(_probe, new(_request.Machine, boot, "", _request.User, new ProbePace(started, null)), LookEvery, TookConnection, over.Token);
         var looking = LookAfterAsync(TimeSpan.Zero, over.Token);
         var watched = new Watched(_time.GetUtcNow(), _resumes);
         try

@@ -4,6 +4,7 @@ using System.Text.Json;
 using Gateway.FunctionalTests.Identity;
 using Gateway.Sessions;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace Gateway.FunctionalTests.Operations;
@@ -164,6 +165,22 @@ public sealed class ExplainTests : IAsyncLifetime
         History.Events.Enqueue(new RouteEvent(100, _now, "cause", Machine.Value, null, null, new RouteCause { Machine = Machine, At = _now, Kind = "decision", What = "put_to_sleep" }));
 
         Assert.Equal("stop", (await stream.ReadAsync()).Kind);
+    }
+
+    [Fact]
+    public async Task EventStream_EndsAfterItsTime_AndAnOperatorWhoWasDeniedOpensNoOther()
+    {
+        var time = new FakeTimeProvider(_now);
+        await using var host = await GatewayHost.StartAsync(time: time);
+        using var ops = host.NewProgram(host.Authority.AccessToken("ops", claims: new() { ["role"] = "operator" }), host.OperationsUrl);
+        using var stream = await EventStream.OpenAsync(ops, null);
+        Assert.True((await ops.PutAsJsonAsync("/api/users/ops/access", new { access = "deny", reason = "left the company" })).IsSuccessStatusCode);
+
+        time.Advance(TimeSpan.FromMinutes(5));
+
+        await Assert.ThrowsAsync<EndOfStreamException>(stream.ReadAsync);
+        using var again = await ops.GetAsync("/api/events", HttpCompletionOption.ResponseHeadersRead);
+        Assert.Equal(HttpStatusCode.Forbidden, again.StatusCode);
     }
 
     [Fact]

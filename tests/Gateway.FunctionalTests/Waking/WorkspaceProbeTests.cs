@@ -3,8 +3,10 @@ using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
+using Gateway.Identity.Assertions;
 using Gateway.Proxying;
 using Gateway.Waking;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -24,6 +26,11 @@ public sealed class WorkspaceProbeTests : IAsyncDisposable
     private readonly ConcurrentQueue<(int Connection, string Path)> _asked = new();
     private static WakingMetrics Metrics { get; } =
         new(new ServiceCollection().AddMetrics().BuildServiceProvider().GetRequiredService<IMeterFactory>(), new HeldRequests(new WakingOptions()));
+
+    // Nobody in particular is waited for here, so none is asked for.
+    private static WorkspaceAssertions NoAssertions { get; } = ActivatorUtilities.CreateInstance<WorkspaceAssertions>(new ServiceCollection()
+        .AddLogging().AddSingleton<IConfiguration>(new ConfigurationBuilder().Build()).AddSingleton(TimeProvider.System).AddDataProtection().Services
+        .AddAssertions(static _ => throw new InvalidOperationException("No key is needed.")).BuildServiceProvider());
 
     private Task _accepting = Task.CompletedTask;
     private int _connections;
@@ -74,8 +81,8 @@ public sealed class WorkspaceProbeTests : IAsyncDisposable
     private static Destination Target => new(new MachineId("probed"), 1, "127.0.0.1");
 
     private Task<ProbeOutcome> ProbeAsync(WorkspaceConnections connections, TimeSpan limit) =>
-        new WorkspaceProbe(connections, Metrics, Options.Create(_options), TimeProvider.System)
-            .ProbeAsync(new ProbeTarget(Target.Machine, Target.Boot, Target.Address, new ProbePace(TimeProvider.System.GetTimestamp(), null)), limit, static () => { }, CancellationToken.None)
+        new WorkspaceProbe(connections, NoAssertions, Metrics, Options.Create(_options), TimeProvider.System)
+            .ProbeAsync(new ProbeTarget(Target.Machine, Target.Boot, Target.Address, null, new ProbePace(TimeProvider.System.GetTimestamp(), null)), limit, static () => { }, CancellationToken.None)
             .WaitAsync(Bound);
 
     /// <summary>Null: the connection is taken, and nothing is said on it.</summary>

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Http;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using Xunit;
@@ -57,6 +58,24 @@ public sealed class AssertionTests
 
         Assert.Equal(first, await AssertionOfAsync(alice));
         Assert.NotEqual(first, await AssertionOfAsync(bob));
+    }
+
+    [Fact]
+    public async Task WorkspaceThatVerifiesOnEveryPath_BecomesReady()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync(static options => options.Answer = static context =>
+        {
+            // The health path and the socket that readiness waits for among them.
+            var refused = context.Request.Headers["Gateway-Assertion"].Count != 1;
+            context.Response.StatusCode = refused ? StatusCodes.Status401Unauthorized : StatusCodes.Status200OK;
+            return Task.FromResult(refused || context.Request.Path == "/verified");
+        });
+        var gateway = await cloud.StartGatewayAsync(("Waking:HealthPath", "/verified"), ("Waking:SocketPath", "/terminal"));
+        using var alice = gateway.ClientOf("alice");
+
+        using var answer = await alice.GetAsync("/").WaitAsync(Eventually.Limit);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
     }
 
     private static async Task<string> AssertionOfAsync(HttpClient client) =>

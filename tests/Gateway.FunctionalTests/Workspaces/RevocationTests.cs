@@ -128,11 +128,61 @@ public sealed class RevocationTests
         }
 
         var began = TimeProvider.System.GetTimestamp();
-        Assert.True((await operators.PutAsJsonAsync("/api/users/alice/access", new { access = "deny", reason = "left the company" })).IsSuccessStatusCode);
+        await DenyAliceAsync(operators);
 
         await Assert.ThrowsAnyAsync<Exception>(async () => await (await answer).Content.ReadAsByteArrayAsync()).WaitAsync(Eventually.Limit);
         Assert.InRange(TimeProvider.System.GetElapsedTime(began), TimeSpan.Zero, Soon);
     }
+
+    [Fact]
+    public async Task EventStreamOfADeniedUser_EndsOnTheOtherReplica()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var (one, two) = (await cloud.StartGatewayAsync(), await cloud.StartGatewayAsync());
+        using var operators = one.OperatorClient();
+        using var alice = two.ClientOf("alice");
+        using var ask = new HttpRequestMessage(HttpMethod.Get, "/.gateway/events");
+        ask.Headers.Add("Accept", "text/event-stream");
+        using var stream = await alice.SendAsync(ask, HttpCompletionOption.ResponseHeadersRead);
+        Assert.Equal(HttpStatusCode.OK, stream.StatusCode);
+
+        var began = TimeProvider.System.GetTimestamp();
+        await DenyAliceAsync(operators);
+
+        Assert.Contains("event: progress", await stream.Content.ReadAsStringAsync().WaitAsync(Eventually.Limit), StringComparison.Ordinal);
+        Assert.InRange(TimeProvider.System.GetElapsedTime(began), TimeSpan.Zero, Soon);
+    }
+
+    [Fact]
+    public async Task HeldRequestOfADeniedUser_IsRefusedOnTheOtherReplica_AndNeverReachesTheWorkspace()
+    {
+        var reached = 0;
+        await using var cloud = await GatewayEnvironment.StartAsync(options =>
+        {
+            options.Delays.EchoBoot = TimeSpan.FromSeconds(5);
+            options.Answer = _ =>
+            {
+                Interlocked.Increment(ref reached);
+                return Task.FromResult(false);
+            };
+        });
+        var (one, two) = (await cloud.StartGatewayAsync(), await cloud.StartGatewayAsync());
+        using var operators = one.OperatorClient();
+        using var alice = two.ClientOf("alice");
+        var held = alice.PostAsync("/order", new StringContent("one"));
+        await Eventually.HoldsAsync(() => Task.FromResult(cloud.Simulator.Machines.Count > 0));
+
+        var began = TimeProvider.System.GetTimestamp();
+        await DenyAliceAsync(operators);
+
+        using var refused = await held.WaitAsync(Eventually.Limit);
+        await ProgramTests.AssertProblemAsync(refused, HttpStatusCode.Unauthorized, "access-ended");
+        Assert.InRange(TimeProvider.System.GetElapsedTime(began), TimeSpan.Zero, Soon);
+        Assert.Equal(0, reached);
+    }
+
+    private static async Task DenyAliceAsync(HttpClient operators) =>
+        Assert.True((await operators.PutAsJsonAsync("/api/users/alice/access", new { access = "deny", reason = "left the company" })).IsSuccessStatusCode);
 
     /// <summary>Begins an answer on one path and none on the other, and ends neither.</summary>
     private static async Task<bool> AnswerSlowlyAsync(HttpContext context)

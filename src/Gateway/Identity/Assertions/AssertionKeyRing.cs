@@ -32,6 +32,12 @@ internal sealed partial class AssertionKeyRing(
     private ImmutableArray<AssertionKey> _keys = [];
     private long _loadedAt;
 
+    // What stands in the store for the keys there are: to be put back where it was lost. Only for whoever holds _loading.
+    private readonly Dictionary<string, string> _entries = new(StringComparer.Ordinal);
+
+    private volatile TaskCompletionSource _doubt = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private int _doubted;
+
     /// <summary>Ends when there is a key to sign with.</summary>
     public Task Ready => _ready.Task;
 
@@ -64,13 +70,20 @@ internal sealed partial class AssertionKeyRing(
         return _keys;
     }
 
+    /// <summary>What is shared may have been lost, or changed unheard: it is read again now.</summary>
+    public void Doubt()
+    {
+        Volatile.Write(ref _doubted, 1);
+        _doubt.TrySetResult();
+    }
+
     /// <summary>One round: reads what is shared, makes what is missing for this period and the next, drops what no assertion can need.</summary>
     internal async Task LoadAsync(CancellationToken cancellationToken)
     {
         await _loading.WaitAsync(cancellationToken);
         try
         {
-            if (!_keys.IsEmpty && time.GetElapsedTime(_loadedAt) <= Fresh)
+            if (Interlocked.Exchange(ref _doubted, 0) == 0 && !_keys.IsEmpty && time.GetElapsedTime(_loadedAt) <= Fresh)
             {
                 return;
             }
@@ -97,8 +110,9 @@ internal sealed partial class AssertionKeyRing(
     {
         while (!stoppingToken.IsCancellationRequested)
         {
+            var doubt = _doubt = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
             var loaded = await TryLoadAsync(stoppingToken);
-            await Task.Delay(loaded ? Reread : AfterFailure, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await doubt.Task.WaitAsync(loaded ? Reread : AfterFailure, time, stoppingToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
 
@@ -123,8 +137,10 @@ internal sealed partial class AssertionKeyRing(
     private async Task<List<AssertionKey>> ReadAsync(long period)
     {
         var keys = new List<AssertionKey>();
-        foreach (var (id, text) in await store.ReadAsync())
+        var shared = await store.ReadAsync();
+        foreach (var (id, text) in shared)
         {
+            _entries[id] = text;
             if (_keys.FirstOrDefault(known => known.Id == id) is { CanSign: true } known && known.Period >= period - 1)
             {
                 keys.Add(known);
@@ -136,7 +152,15 @@ internal sealed partial class AssertionKeyRing(
             else
             {
                 await store.RemoveAsync(id);
+                _entries.Remove(id);
             }
+        }
+
+        foreach (var known in _keys.Where(known => known.Period >= period - 1 && !shared.ContainsKey(known.Id)))
+        {
+            // The store was emptied. Others sign with it still, and who verifies must go on finding it.
+            await store.AddAsync(known.Id, _entries[known.Id]);
+            keys.Add(known);
         }
 
         // The same order everywhere, so that replicas agree on the key where there are two.
@@ -153,7 +177,7 @@ internal sealed partial class AssertionKeyRing(
             {
                 using var key = AssertionKey.New(wanted, out var privatePart);
                 var entry = new Entry(wanted, key.X, key.Y, Convert.ToBase64String(_protector.Protect(privatePart)));
-                await store.AddAsync(key.Id, JsonSerializer.Serialize(entry));
+                await store.AddAsync(key.Id, _entries[key.Id] = JsonSerializer.Serialize(entry));
                 Log.Made(logger, key.Id, wanted);
                 made = true;
             }

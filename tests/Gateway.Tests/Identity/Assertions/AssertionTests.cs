@@ -100,6 +100,23 @@ public sealed class AssertionTests
     }
 
     [Fact]
+    public async Task StoreThatWasEmptied_IsGivenItsKeysBack_SoThatWhatOthersSignedStillVerifies()
+    {
+        var one = await RingAsync();
+        var other = await RingAsync();
+        var assertion = await Assertions(one).OfAsync(Alice, Machine, CancellationToken.None);
+
+        _store.Entries.Clear();
+        other.Doubt();
+        await other.LoadAsync(CancellationToken.None);
+        var late = await RingAsync();
+
+        Verify(assertion!, await other.PublishedAsync(CancellationToken.None));
+        Verify(assertion!, await late.PublishedAsync(CancellationToken.None));
+        Assert.Equal(2, _store.Entries.Count);
+    }
+
+    [Fact]
     public async Task TwoReplicas_ShareTheirKeys()
     {
         var one = await RingAsync();

@@ -8,10 +8,10 @@ using Microsoft.Extensions.Options;
 namespace Gateway;
 
 /// <summary>
-/// Closes sockets, and cuts answers that last, whose credential no longer stands: at once when it was ended by somebody, after the grace when it expired by itself. Looks again whenever
-/// something is told to have ended, and for what was not told, when a socket is opened, when its credential should have ended, and every so often.
+/// Closes sockets, cuts answers that last and ends waits whose credential no longer stands: at once when it was ended by somebody, after the grace when it expired by itself. Looks again
+/// whenever something is told to have ended, and for what was not told, when a socket is opened, when its credential should have ended, and every so often.
 /// </summary>
-internal sealed partial class RevokedSockets(IServiceProvider services, OpenSockets sockets, OpenAnswers answers, TimeProvider time, ILogger<RevokedSockets> logger) : BackgroundService
+internal sealed partial class RevokedAccess(IServiceProvider services, OpenSockets sockets, OpenAnswers answers, OpenWaits waits, TimeProvider time, ILogger<RevokedAccess> logger) : BackgroundService
 {
     private const ushort PolicyViolation = 1008;
 
@@ -34,14 +34,14 @@ internal sealed partial class RevokedSockets(IServiceProvider services, OpenSock
         _isDue = IsDue;
         _standing = services.GetRequiredService<CredentialStanding>();
         _options = services.GetRequiredService<IOptions<IdentityOptions>>().Value;
-        services.GetRequiredService<IdentityChanges>().CredentialEnded += id => Look(socket => id is null || socket.Holder.FindFirst(UserClaims.Credential)?.Value == id);
-        services.GetRequiredService<UserAccess>().Changed += user => Look(socket => user is null || socket.User == user);
+        services.GetRequiredService<IdentityChanges>().CredentialEnded += id => Look(open => id is null || open.Holder.FindFirst(UserClaims.Credential)?.Value == id);
+        services.GetRequiredService<UserAccess>().Changed += user => Look(open => user is null || open.User == user);
         // The request may have waited long for its machine, and what let it in have ended meanwhile.
-        sockets.Added += added => Look(socket => socket == added);
+        sockets.Added += added => Look(open => open == added);
         await Task.WhenAll(LookWhenToldAsync(stoppingToken), LookByTimeAsync(stoppingToken));
     }
 
-    private bool IsDue(ILasting socket) => socket.LookAgainAt <= time.GetUtcNow();
+    private bool IsDue(ILasting open) => open.LookAgainAt <= time.GetUtcNow();
 
     private void Look(Func<ILasting, bool> which) => _looks.Writer.TryWrite(which);
 
@@ -72,51 +72,57 @@ internal sealed partial class RevokedSockets(IServiceProvider services, OpenSock
     }
 
     private Task LookAtAsync(Func<ILasting, bool> which, CancellationToken stoppingToken) => Parallel.ForEachAsync(
-        sockets.All.Concat<ILasting>(answers.All).Where(which),
+        sockets.All.Concat<ILasting>(answers.All).Concat(waits.All).Where(which),
         new ParallelOptions { MaxDegreeOfParallelism = MostLooks, CancellationToken = stoppingToken },
-        async (socket, _) => await LookAtAsync(socket));
+        async (open, _) => await LookAtAsync(open));
 
-    private async Task LookAtAsync(ILasting socket)
+    private async Task LookAtAsync(ILasting open)
     {
-        var standing = await _standing.OfAsync(socket.Holder);
+        var standing = await _standing.OfAsync(open.Holder);
         var now = time.GetUtcNow();
         if (!standing.Known)
         {
-            socket.LookAgainAt = now + Tick;
+            open.LookAgainAt = now + Tick;
             return;
         }
 
         if (standing.Stands)
         {
-            socket.GoodUntil = standing.Until;
+            open.GoodUntil = standing.Until;
         }
 
         // What expired by itself is gone from the store as well; that it was due tells it from what was ended.
-        var closesAt = socket.GoodUntil is { } until && until <= now ? until + _options.SocketGrace : standing.Stands ? DateTimeOffset.MaxValue : now;
+        var closesAt = open.GoodUntil is { } until && until <= now ? until + _options.SocketGrace : standing.Stands ? DateTimeOffset.MaxValue : now;
         if (closesAt > now)
         {
             var next = standing.Stands && standing.Until > now ? standing.Until.Value : closesAt;
-            socket.LookAgainAt = next < now + _options.BelieveFor ? next : now + _options.BelieveFor;
+            open.LookAgainAt = next < now + _options.BelieveFor ? next : now + _options.BelieveFor;
             return;
         }
 
-        socket.LookAgainAt = DateTimeOffset.MaxValue;
+        open.LookAgainAt = DateTimeOffset.MaxValue;
         var reason = standing.Stands ? "Your sign-in or token has expired; please connect again." : standing.Reason;
-        Log.SocketClosed(logger, socket.User, reason);
-        if (socket is OpenSocket open)
+        Log.Ended(logger, open.User, reason);
+        switch (open)
         {
-            // Not awaited: a client that does not answer the Close must not hold up the others.
-            _ = sockets.CloseAsync(open, PolicyViolation, reason);
-        }
-        else
-        {
-            ((LastingAnswer)socket).Cut();
+            case OpenSocket socket:
+                // Not awaited: a client that does not answer the Close must not hold up the others.
+                _ = sockets.CloseAsync(socket, PolicyViolation, reason);
+                break;
+            case LastingAnswer answer:
+                answer.Cut();
+                break;
+            case OpenWait wait:
+                wait.Cut(reason);
+                break;
+            default:
+                throw new InvalidOperationException($"Nothing ends a {open.GetType().Name}.");
         }
     }
 
     private static partial class Log
     {
-        [LoggerMessage(1020, LogLevel.Information, "A socket or answer of {User} was ended: {Reason}", EventName = "SocketRevoked")]
-        public static partial void SocketClosed(ILogger logger, UserId user, string reason);
+        [LoggerMessage(1020, LogLevel.Information, "A socket, answer or wait of {User} was ended: {Reason}", EventName = "AccessRevoked")]
+        public static partial void Ended(ILogger logger, UserId user, string reason);
     }
 }
