@@ -1,12 +1,17 @@
+using System.Buffers;
 using Gateway.Operations;
 using Gateway.Proxying;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Net.Http.Headers;
 
 namespace Gateway;
 
 /// <summary>What is refused before anybody is asked who they are: it would mean something else to one of the servers on the way than to another.</summary>
 internal static class EdgeGuard
 {
+    /// <summary>By HTTP/2 a path may be anything, and a blank in it would be in the middle of HTTP/1.1's first line.</summary>
+    private static readonly SearchValues<char> NeverInTargets = SearchValues.Create([.. Enumerable.Range(0, 33).Select(static code => (char)code), '\u007f']);
+
     public static void UseEdgeGuard(this WebApplication app)
     {
         var marker = app.Services.GetRequiredService<HopMarker>();
@@ -24,7 +29,13 @@ internal static class EdgeGuard
     /// </summary>
     private static Refusal? RefusalOf(HttpContext context, HopMarker marker, RequestLimits limits)
     {
-        var owner = WorkspacePath.OwnerOf(context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget);
+        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        if (target.AsSpan().ContainsAny(NeverInTargets))
+        {
+            return Outcomes.MalformedTarget;
+        }
+
+        var owner = WorkspacePath.OwnerOf(target);
         if (owner is PathOwner.Disputed)
         {
             return Outcomes.DisputedPath;
@@ -40,6 +51,16 @@ internal static class EdgeGuard
             // Whatever follows on this connection may be what somebody before us takes for its body.
             context.Response.Headers.Connection = "close";
             return Outcomes.AmbiguousBody;
+        }
+
+        if (HttpProtocol.IsHttp2(context.Request.Protocol) && HasFieldsOfOneConnection(context.Request.Headers))
+        {
+            return Outcomes.FieldsOfOneConnection;
+        }
+
+        if (HttpMethods.IsConnect(context.Request.Method) && context.Features.Get<IHttpExtendedConnectFeature>() is not { IsExtendedConnect: true })
+        {
+            return Outcomes.NoTunnels;
         }
 
         if (OperationsListener.IsOperations(context))
@@ -76,6 +97,13 @@ internal static class EdgeGuard
         && (!request.Headers.TransferEncoding.ToString().Equals("chunked", StringComparison.OrdinalIgnoreCase)
             || request.Headers.ContainsKey("X-Content-Length")
             || request.Headers.ContentLength is not null);
+
+    /// <summary>
+    /// They make a request malformed (RFC 9113, 8.2.2), and mean something once it goes on as HTTP/1.1. The server refuses <c>Connection</c> and foreign
+    /// values of <c>TE</c> itself.
+    /// </summary>
+    private static bool HasFieldsOfOneConnection(IHeaderDictionary headers) =>
+        headers.TransferEncoding.Count > 0 || headers.Upgrade.Count > 0 || headers.KeepAlive.Count > 0 || headers.ContainsKey(HeaderNames.ProxyConnection);
 
     /// <summary>A worker's scope is its script's folder: one at the root would answer for the gateway's own pages, and outlive the sign-in.</summary>
     private static bool IsRootServiceWorker(HttpRequest request) =>

@@ -160,7 +160,10 @@ internal sealed class Front(IPEndPoint address, Action<int, bool> tracksPort) : 
             port = ((IPEndPoint)workspace.LocalEndPoint!).Port;
             tracksPort(port, true);
             await workspace.ConnectAsync(_target!);
-            await Task.WhenAll(CopyAsync(client, workspace), CopyAsync(workspace, client));
+            Task[] copies = [CopyAsync(client, workspace), CopyAsync(workspace, client)];
+            // An orderly end of one direction leaves the other open; a reset does not.
+            await await Task.WhenAny(copies);
+            await Task.WhenAll(copies);
         }
         catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {

@@ -27,6 +27,9 @@ internal enum ForwardOutcome
     /// <summary>The workspace's answer was an order to the platform's proxy; nothing of it has passed.</summary>
     Steering,
 
+    /// <summary>The client announced a body and did not begin to send it. The machine may have seen the head.</summary>
+    BodyOverdue,
+
     /// <summary>The client left.</summary>
     ClientLeft,
 

@@ -35,6 +35,7 @@ internal sealed class ProxyingMetrics
         ForwardOutcome.Silent => "silent",
         ForwardOutcome.Forbidden => "forbidden",
         ForwardOutcome.Steering => "steering",
+        ForwardOutcome.BodyOverdue => "body_overdue",
         ForwardOutcome.ClientLeft => "client_left",
         _ => "drained",
     };

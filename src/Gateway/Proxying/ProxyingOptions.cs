@@ -58,8 +58,11 @@ internal sealed class ProxyingOptions
     /// <summary>Sockets of one user open at once on one replica. 0: any number.</summary>
     public int SocketsPerUser { get; set; } = 200;
 
-    /// <summary>How long the head of a request may take to arrive. A body may take as long as it likes.</summary>
+    /// <summary>How long the head of a request may take to arrive.</summary>
     public TimeSpan HeadTimeout { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How long a body that was announced may take to begin, once the workspace is there to take it. All of it may take as long as it likes.</summary>
+    public TimeSpan BodyStartTimeout { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>The longest request line, in bytes.</summary>
     public int MaxUrlBytes { get; set; } = 16 * 1024;
@@ -110,6 +113,7 @@ internal sealed class ProxyingOptionsValidation : IValidateOptions<ProxyingOptio
         Check(options is { RequestsPerAddress: >= 0, RequestsPerUser: >= 0, ConcurrentPerUser: >= 0, SocketsPerUser: >= 0 },
             "Proxying:RequestsPerAddress, RequestsPerUser, ConcurrentPerUser and SocketsPerUser must not be negative; 0 is no limit.");
         Check(options is { BurstPerAddress: > 0, BurstPerUser: > 0 }, "Proxying:BurstPerAddress and Proxying:BurstPerUser must be positive.");
+        Check(options.BodyStartTimeout > TimeSpan.Zero && options.BodyStartTimeout <= TimeSpan.FromMinutes(5), "Proxying:BodyStartTimeout must be between 0 and 00:05:00.");
         Check(options.HeadTimeout > TimeSpan.Zero && options.HeadTimeout <= TimeSpan.FromMinutes(5), "Proxying:HeadTimeout must be between 0 and 00:05:00.");
         Check(options is { MaxUrlBytes: >= 1024, MaxHeadBytes: >= 1024, MaxHeaders: >= 20 }, "Proxying:MaxUrlBytes and Proxying:MaxHeadBytes must be at least 1024, Proxying:MaxHeaders at least 20.");
         Check(options.KeepConnections > TimeSpan.Zero, "Proxying:KeepConnections must be positive.");

@@ -44,7 +44,7 @@ internal sealed class WorkspaceForwarder(
         var context = forward.Context;
         if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true } && context.Request.Body is not SeenBody)
         {
-            context.Request.Body = new SeenBody(context.Request.Body, forward.Traffic);
+            context.Request.Body = new SeenBody(context.Request.Body, context.Request.BodyReader, forward.Traffic, options.Value.BodyStartTimeout, time);
         }
 
         return SocketFeatures.AreAskedFor(context) ? PassThroughAsync(forward, life, drain) : AnswerAsync(forward, life, drain);
@@ -114,6 +114,11 @@ internal sealed class WorkspaceForwarder(
         {
             context.Response.Clear();
             context.Features.Set<IForwarderErrorFeature>(null);
+            if (outcome is ForwardOutcome.BodyOverdue)
+            {
+                // What may still come of the body must not be taken for the next request.
+                context.Response.Headers.Connection = "close";
+            }
         }
 
         return outcome;
@@ -148,6 +153,11 @@ internal sealed class WorkspaceForwarder(
         if (context.RequestAborted.IsCancellationRequested || error is ForwarderError.RequestCanceled or ForwarderError.RequestBodyCanceled or ForwarderError.ResponseBodyCanceled)
         {
             return ForwardOutcome.ClientLeft;
+        }
+
+        if (context.Request.Body is SeenBody { IsOverdue: true })
+        {
+            return ForwardOutcome.BodyOverdue;
         }
 
         if (!context.Response.HasStarted && NeverReached(context.GetForwarderErrorFeature()?.Exception))

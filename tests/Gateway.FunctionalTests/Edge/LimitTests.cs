@@ -76,6 +76,52 @@ public sealed class LimitTests(ITestOutputHelper output)
         });
     }
 
+    [Theory]
+    [InlineData("Content-Length: 5")]
+    [InlineData("Transfer-Encoding: chunked")]
+    public async Task BodyThatNeverBegins_IsGivenUp_AndEndsItsConnection(string framing)
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync(("Proxying:BodyStartTimeout", "00:00:01"));
+
+        var answer = await RawClient.AskAsync(gateway.Url.Port, $"POST /upload HTTP/1.1\r\nHost: gateway\r\nAuthorization: Bearer {cloud.TokenOf("alice")}\r\n{framing}\r\n\r\n");
+
+        Assert.StartsWith("HTTP/1.1 408", answer, StringComparison.Ordinal);
+        Assert.Contains("Connection: close", answer, StringComparison.Ordinal);
+        Assert.Contains("body-overdue", answer, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task BodyThatHasBegun_MayTakeLongerThanItsBeginning()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync(("Proxying:BodyStartTimeout", "00:00:01"));
+        using var alice = gateway.ClientOf("alice");
+        (await alice.GetAsync("/")).EnsureSuccessStatusCode();
+        using var body = new SlowBody(TimeSpan.FromSeconds(2));
+
+        using var answer = await alice.PostAsync("/upload", body).WaitAsync(RawClient.Limit);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+    }
+
+    private sealed class SlowBody(TimeSpan pause) : HttpContent
+    {
+        protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context)
+        {
+            await stream.WriteAsync("first"u8.ToArray());
+            await stream.FlushAsync();
+            await Task.Delay(pause, TimeProvider.System);
+            await stream.WriteAsync("last"u8.ToArray());
+        }
+
+        protected override bool TryComputeLength(out long length)
+        {
+            length = 9;
+            return true;
+        }
+    }
+
     /// <summary><c>SLOW_CLIENTS=2000</c> opens as many, holds them for a minute, and measures what a user notices of it.</summary>
     [Fact]
     public async Task SlowHeads_KeepNobodyWaiting_AndAreCutAfterTheirTime()

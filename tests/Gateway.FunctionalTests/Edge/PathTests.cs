@@ -48,12 +48,36 @@ public sealed class PathTests : IAsyncLifetime
             Assert.True(status is 200 or 400 or 404 or 405, $"{target}: {status}");
             if (status == 200)
             {
-                var body = JsonNode.Parse(answer[(answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..].Trim('\r', '\n', '0', ' ').TrimStart("0123456789abcdef\r\n".ToCharArray()))!;
-                // What begins with the gateway's name and ends there in every reading is the gateway's.
-                Assert.True(body["machine"] is not null || (target.StartsWith("/.gateway/", StringComparison.Ordinal) && Lenient(target).StartsWith("/.gateway/", StringComparison.Ordinal)), $"{target}: answered by the gateway");
-                Assert.False(body["machine"] is not null && IsOwn(Lenient(body["target"]!.GetValue<string>())), $"{target}: went up as {body["target"]}");
+                AssertHarmless(target, answer[(answer.IndexOf("\r\n\r\n", StringComparison.Ordinal) + 4)..].Trim('\r', '\n', '0', ' ').TrimStart("0123456789abcdef\r\n".ToCharArray()));
             }
         }
+    }
+
+    [Fact]
+    public async Task TrickByHttp2_ReachesNeitherTheGatewaysEndpoints_NorTheWorkspaceUnderTheGatewaysName()
+    {
+        foreach (var target in Tricks)
+        {
+            using var client = await RawHttp2Client.ConnectAsync(_gateway.Http2Url.Port);
+            await client.SendAsync(RawHttp2Client.Headers, RawHttp2Client.EndStream | RawHttp2Client.EndHeaders, 1, RawHttp2Client.Fields(
+                (":method", "GET"), (":scheme", "http"), (":path", target), (":authority", "a"), ("authorization", "Bearer " + _cloud.TokenOf("alice"))));
+
+            var status = await client.AnswerAsync(1);
+
+            Assert.True(status is "200" or "400" or "404" or "405" || status.StartsWith("reset", StringComparison.Ordinal), $"{target}: {status}");
+            if (status == "200")
+            {
+                AssertHarmless(target, client.Body);
+            }
+        }
+    }
+
+    private static void AssertHarmless(string target, string answer)
+    {
+        var body = JsonNode.Parse(answer)!;
+        // What begins with the gateway's name and ends there in every reading is the gateway's.
+        Assert.True(body["machine"] is not null || (target.StartsWith("/.gateway/", StringComparison.Ordinal) && Lenient(target).StartsWith("/.gateway/", StringComparison.Ordinal)), $"{target}: answered by the gateway");
+        Assert.False(body["machine"] is not null && IsOwn(Lenient(body["target"]!.GetValue<string>())), $"{target}: went up as {body["target"]}");
     }
 
     [Fact]

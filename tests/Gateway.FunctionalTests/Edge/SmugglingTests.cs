@@ -118,7 +118,7 @@ public sealed partial class SmugglingTests
 
     private static string Post(string headers, string body) => $"POST /first HTTP/1.1\r\nHost: a\r\n{headers}\r\n{body}";
 
-    private static void AssertWellFormed(string request)
+    internal static void AssertWellFormed(string request)
     {
         var head = request[..request.IndexOf("\r\n\r\n", StringComparison.Ordinal)];
         var lines = head.Split("\r\n");
