@@ -1,48 +1,81 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using Microsoft.AspNetCore.Http.Metadata;
+using System.Text.Json.Serialization;
+using System.Text.Json.Serialization.Metadata;
+using Gateway.Identity;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 
 namespace Gateway.Operations;
 
 /// <summary>
-/// The operators' API as OpenAPI 3.1, made from the endpoints themselves: an endpoint with a summary is in it. <c>docs/openapi.json</c> is its checked-in copy.
+/// The operators' API as OpenAPI 3.1, made from the endpoints themselves: all that is below <c>/api/</c> is in it, with what each says of itself where it is mapped.
+/// <c>docs/openapi.json</c> is its checked-in copy.
 /// </summary>
 internal static class ApiDescription
 {
+    private const string Json = "application/json";
     private const string Problem = "application/problem+json";
+    private const string Below = "api/";
 
     public static IServiceCollection AddApiDescription(this IServiceCollection services)
     {
+        // Schemas are made by the host's options, and answers are written by each endpoint's own: both are to name alike, and a number is never a string.
+        services.ConfigureHttpJsonOptions(static options =>
+        {
+            options.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
+            options.SerializerOptions.NumberHandling = JsonNumberHandling.Strict;
+        });
         return services.AddOpenApi("v1", static options =>
         {
             options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
-            options.ShouldInclude = static api => api.ActionDescriptor.EndpointMetadata.OfType<IEndpointSummaryMetadata>().Any();
+            options.ShouldInclude = static api => api.RelativePath?.StartsWith(Below, StringComparison.Ordinal) is true;
             options.AddDocumentTransformer(DescribeAsync);
-            options.AddOperationTransformer(RefuseAsync);
-            options.AddSchemaTransformer(NameAsync);
+            options.AddOperationTransformer(DescribeAsync);
         });
     }
 
-    /// <summary>A read: what it answers with, and its summary.</summary>
-    public static RouteHandlerBuilder Answers<T>(this RouteHandlerBuilder endpoint, string summary, int status = StatusCodes.Status200OK, string contentType = "application/json") =>
-        endpoint.WithSummary(summary).WithTags("routes").Produces<T>(status, contentType);
-
-    /// <summary>An action on one route: accepted, with where to watch it.</summary>
-    public static RouteHandlerBuilder Acts(this RouteHandlerBuilder endpoint, string summary) => endpoint
-        .Answers<RouteView>(summary, StatusCodes.Status202Accepted)
-        .AddOpenApiOperationTransformer(static (operation, _, _) =>
+    /// <summary>What it answers with, as an example that is written the way the endpoint writes it.</summary>
+    public static RouteHandlerBuilder Answers<T>(
+        this RouteHandlerBuilder endpoint, string summary, JsonTypeInfo<T> type, T example, int status = StatusCodes.Status200OK, string contentType = Json) =>
+        endpoint.WithSummary(summary).Produces<T>(status, contentType).AddOpenApiOperationTransformer((operation, _, _) =>
         {
-            Add(operation, "If-Match", ParameterLocation.Header, "The ETag of the reading this was decided on; another one now is refused with 412.");
+            if (operation.Responses?[StatusText(status)].Content?[contentType] is OpenApiMediaType media)
+            {
+                media.Example = JsonSerializer.SerializeToNode(example, type);
+            }
+
             return Task.CompletedTask;
         });
 
-    /// <summary>An action after which there is nothing to answer.</summary>
-    public static RouteHandlerBuilder Ends(this RouteHandlerBuilder endpoint, string summary) => endpoint.WithSummary(summary).WithTags("routes").Produces(StatusCodes.Status204NoContent);
+    /// <summary>After which there is nothing to answer.</summary>
+    public static RouteHandlerBuilder Ends(this RouteHandlerBuilder endpoint, string summary) => endpoint.WithSummary(summary).Produces(StatusCodes.Status204NoContent);
+
+    /// <summary>An action on one route, answered by <see cref="ActionAnswer"/>: accepted, with where to watch it. It may be held to the reading it was decided on.</summary>
+    public static RouteHandlerBuilder Acts<T>(this RouteHandlerBuilder endpoint, string summary, JsonTypeInfo<T> type, T example) => endpoint
+        .Answers(summary, type, example, StatusCodes.Status202Accepted)
+        .AddOpenApiOperationTransformer(static (operation, _, _) =>
+        {
+            Add(operation, "If-Match", ParameterLocation.Header, "The ETag of the reading this was decided on; another one now is refused with 412.", ApiExamples.Route.ETag);
+            if (operation.Responses?[StatusText(StatusCodes.Status202Accepted)] is OpenApiResponse accepted)
+            {
+                accepted.Headers = new Dictionary<string, IOpenApiHeader>
+                {
+                    ["Location"] = Header("What to watch: the route, or what the action made.", "/api/routes/" + ApiExamples.Route.Id),
+                    ["Link"] = Header("The events, on which what comes of it is told as it happens.", ActionAnswer.Monitor),
+                    ["ETag"] = Header("Of the route as it is now; missing once there is none.", ApiExamples.Route.ETag),
+                };
+            }
+
+            return Task.CompletedTask;
+        });
+
+    /// <summary>An action that answers with the route.</summary>
+    public static RouteHandlerBuilder Acts(this RouteHandlerBuilder endpoint, string summary) => endpoint.Acts(summary, RouteJson.Default.RouteView, ApiExamples.Route);
 
     /// <summary>A parameter that the endpoint reads by itself.</summary>
-    public static RouteHandlerBuilder Takes(this RouteHandlerBuilder endpoint, string name, string description, string? example = null) =>
+    public static RouteHandlerBuilder Takes(this RouteHandlerBuilder endpoint, string name, string description, string example) =>
         endpoint.AddOpenApiOperationTransformer((operation, _, _) =>
         {
             Add(operation, name, name == "Last-Event-ID" ? ParameterLocation.Header : ParameterLocation.Query, description, example);
@@ -50,24 +83,32 @@ internal static class ApiDescription
         });
 
     /// <summary>The body that the endpoint reads by itself. Said here only: <c>Accepts</c> would also choose endpoints by the content type, and answer 404 to a wrong one.</summary>
-    public static RouteHandlerBuilder Reads<T>(this RouteHandlerBuilder endpoint) =>
-        endpoint.AddOpenApiOperationTransformer(static async (operation, context, cancellationToken) => operation.RequestBody = new OpenApiRequestBody
+    public static RouteHandlerBuilder Reads<T>(this RouteHandlerBuilder endpoint, JsonTypeInfo<T> type, T example, bool required = true) =>
+        endpoint.AddOpenApiOperationTransformer(async (operation, context, cancellationToken) => operation.RequestBody = new OpenApiRequestBody
         {
-            Required = true,
+            Required = required,
             Content = new Dictionary<string, OpenApiMediaType>
             {
-                ["application/json"] = new() { Schema = await context.GetOrCreateSchemaAsync(typeof(T), null, cancellationToken) },
+                [Json] = new() { Schema = await context.GetOrCreateSchemaAsync(typeof(T), null, cancellationToken), Example = JsonSerializer.SerializeToNode(example, type) },
             },
         });
 
-    private static void Add(OpenApiOperation operation, string name, ParameterLocation place, string description, string? example = null) =>
+    /// <summary>The first word below <c>/api/</c>.</summary>
+    private static string TagOf(string path) => path.TrimStart('/')[Below.Length..].Split('/', '.')[0];
+
+    private static string StatusText(int status) => status.ToString(System.Globalization.CultureInfo.InvariantCulture);
+
+    private static OpenApiHeader Header(string description, string example) =>
+        new() { Description = description, Schema = new OpenApiSchema { Type = JsonSchemaType.String }, Example = JsonValue.Create(example) };
+
+    private static void Add(OpenApiOperation operation, string name, ParameterLocation place, string description, string example) =>
         (operation.Parameters ??= []).Add(new OpenApiParameter
         {
             Name = name,
             In = place,
             Description = description,
             Schema = new OpenApiSchema { Type = JsonSchemaType.String },
-            Example = example is null ? null : JsonValue.Create(example),
+            Example = JsonValue.Create(example),
         });
 
     private static Task DescribeAsync(OpenApiDocument document, OpenApiDocumentTransformerContext context, CancellationToken cancellationToken)
@@ -80,27 +121,32 @@ internal static class ApiDescription
         };
         // Where this replica happens to listen is nobody's business.
         document.Servers = [];
+        document.Tags = document.Paths.Keys.Select(TagOf).Distinct().Select(static name => new OpenApiTag { Name = name }).ToHashSet();
         document.Components ??= new OpenApiComponents();
         document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
         {
-            ["bearer"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "An access token of the provider, of a user with the operator role." },
+            ["bearer"] = new OpenApiSecurityScheme { Type = SecuritySchemeType.Http, Scheme = "bearer", Description = "An access token of the provider, of a user with the operator or the viewer role." },
+            ["key"] = new OpenApiSecurityScheme
+            {
+                Type = SecuritySchemeType.Http, Scheme = "bearer", BearerFormat = "API key", Description = "An API key of Identity:ApiKeys, sent as a bearer. It needs neither Redis nor the provider.",
+            },
         };
-        document.Security = [new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference("bearer", document)] = [] }];
+        // Either of them.
+        document.Security = [.. document.Components.SecuritySchemes.Keys.Select(scheme => new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(scheme, document)] = [] })];
         return Task.CompletedTask;
     }
 
-    // The host's own JSON options name otherwise, and other rooms answer by them.
-    private static Task NameAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
+    private static Task DescribeAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
-        schema.Properties = schema.Properties?.ToDictionary(static property => Name(property.Key), static property => property.Value);
-        schema.Required = schema.Required?.Select(Name).ToHashSet();
-        return Task.CompletedTask;
+        operation.Tags = new HashSet<OpenApiTagReference> { new(TagOf(context.Description.RelativePath!), context.Document) };
+        operation.Description = context.Description.ActionDescriptor.EndpointMetadata.OfType<IAuthorizeData>().Any(static needs => needs.Policy == IdentityPolicies.Operator)
+            ? "For operators." : "For operators and viewers.";
+        foreach (var parameter in (operation.Parameters ?? []).OfType<OpenApiParameter>().Where(static parameter => parameter.In is ParameterLocation.Path))
+        {
+            parameter.Description = "A user: their name where it is plain, and otherwise ~ with its base64url.";
+            parameter.Example = JsonValue.Create(ApiExamples.Route.Id);
+        }
 
-        static string Name(string property) => JsonNamingPolicy.SnakeCaseLower.ConvertName(property);
-    }
-
-    private static Task RefuseAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
-    {
         operation.Responses ??= [];
         operation.Responses["default"] = new OpenApiResponse
         {

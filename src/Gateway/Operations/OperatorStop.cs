@@ -118,8 +118,6 @@ internal static class StopEndpoints
             return;
         }
 
-        context.Response.StatusCode = StatusCodes.Status202Accepted;
-        context.Response.Headers.Location = "/api/routes/" + found.Route.Id;
-        await context.Response.WriteAsJsonAsync(found.Route, RouteJson.Default.RouteView);
+        await ActionAnswer.WriteAsync(context, found.Session.User, listing);
     });
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using Gateway.Sessions;
 
 namespace Gateway.Operations;
 
@@ -17,7 +18,17 @@ internal sealed class Precondition(RouteListing listing) : IEndpointFilter
             return await next(context);
         }
 
-        var current = (await listing.FindAsync(user.Value, http.RequestAborted))?.Route.ETag;
+        string? current;
+        try
+        {
+            current = (await listing.FindAsync(user.Value, http.RequestAborted))?.Route.ETag;
+        }
+        catch (SessionMapUnavailableException)
+        {
+            await RefusalResponse.WriteAsync(http, RouteEndpoints.MapUnavailable, ClientKind.Program);
+            return Results.Empty;
+        }
+
         if (current is not null && wanted.Any(tag => tag.Tag == "*" || tag.Tag == current))
         {
             return await next(context);

@@ -11,6 +11,9 @@ internal sealed record SnapshotView(string Id, long SizeBytes, DateTimeOffset Cr
 
 internal sealed record SnapshotsAnswer(string Volume, IReadOnlyList<SnapshotView> Snapshots);
 
+/// <summary>The snapshot is taken some time later; the list shows it then.</summary>
+internal sealed record SnapshotAsked(string Volume);
+
 internal sealed record VolumeAnswer(string Id, string State, string Region, int SizeGb, long BytesUsed, long BytesTotal);
 
 internal sealed record RestoreRequest(string? Snapshot);
@@ -22,6 +25,7 @@ internal sealed record RestoreAnswer(string Outcome, string Detail, bool Fenced,
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
 [JsonSerializable(typeof(SnapshotsAnswer))]
 [JsonSerializable(typeof(VolumeAnswer))]
+[JsonSerializable(typeof(SnapshotAsked))]
 [JsonSerializable(typeof(RestoreRequest))]
 [JsonSerializable(typeof(ExtendRequest))]
 [JsonSerializable(typeof(RestoreAnswer))]
@@ -33,15 +37,18 @@ internal static class RecoveryEndpoints
     private const int LargestVolume = 500;
 
     public static Task VolumeAsync(HttpContext context, string id, RouteListing listing, IMachines machines) => WithVolumeAsync(context, id, listing, async (session, volume) =>
-        await AnswerAsync(context, await machines.GetVolumeAsync(session.App, volume, context.RequestAborted)));
+    {
+        var read = await machines.GetVolumeAsync(session.App, volume, context.RequestAborted);
+        await (read.IsOk ? context.Response.WriteAsJsonAsync(AnswerOf(read.Value), RecoveryJson.Default.VolumeAnswer) : RouteEndpoints.RefuseAsync(context, OperatorRefusals.Of(read.Failure)));
+    });
 
-    public static Task ExtendAsync(HttpContext context, string id, RouteListing listing, IMachines machines) => WithVolumeAsync(context, id, listing, async (session, volume) =>
+    public static Task ExtendAsync(HttpContext context, string id, RouteListing listing, IMachines machines, ISessionMap map) => WithVolumeAsync(context, id, listing, async (session, volume) =>
     {
         var (body, fault) = await RequestBody.ReadAsync(context.Request, RecoveryJson.Default.ExtendRequest, context.RequestAborted);
         var read = await machines.GetVolumeAsync(session.App, volume, context.RequestAborted);
         if (!read.IsOk)
         {
-            await AnswerAsync(context, read);
+            await RouteEndpoints.RefuseAsync(context, OperatorRefusals.Of(read.Failure));
             return;
         }
 
@@ -53,7 +60,20 @@ internal static class RecoveryEndpoints
         }
 
         // Asking again for what is there is done already; the platform would refuse it.
-        await AnswerAsync(context, size == read.Value.SizeGb ? read : await machines.ExtendVolumeAsync(session.App, volume, size, context.RequestAborted));
+        var extended = size == read.Value.SizeGb ? read : await machines.ExtendVolumeAsync(session.App, volume, size, context.RequestAborted);
+        if (!extended.IsOk)
+        {
+            await RouteEndpoints.RefuseAsync(context, OperatorRefusals.Of(extended.Failure));
+            return;
+        }
+
+        // It is paid by its new size from now on. A session that changed meanwhile is corrected when the map is next compared with the platform.
+        if (session.VolumeGb != extended.Value.SizeGb)
+        {
+            await map.WriteAsync(session with { VolumeGb = extended.Value.SizeGb }, context.RequestAborted);
+        }
+
+        await ActionAnswer.WriteAsync(context, session.User, listing, AnswerOf(extended.Value), RecoveryJson.Default.VolumeAnswer, $"/api/routes/{id}/volume");
     });
 
     public static Task SnapshotsAsync(HttpContext context, string id, RouteListing listing, IMachines machines, TimeProvider time) => WithVolumeAsync(context, id, listing, async (session, volume) =>
@@ -80,8 +100,7 @@ internal static class RecoveryEndpoints
             return;
         }
 
-        context.Response.StatusCode = StatusCodes.Status202Accepted;
-        context.Response.Headers.Location = $"/api/routes/{id}/snapshots";
+        await ActionAnswer.WriteAsync(context, session.User, listing, new SnapshotAsked(volume.Value), RecoveryJson.Default.SnapshotAsked, $"/api/routes/{id}/snapshots");
     });
 
     /// <summary>Only with the snapshot's id, which nobody has who has not looked how old it is.</summary>
@@ -109,10 +128,9 @@ internal static class RecoveryEndpoints
             return;
         }
 
-        var underway = outcome.Result is RestoreResult.Underway;
-        context.Response.StatusCode = underway ? StatusCodes.Status202Accepted : StatusCodes.Status200OK;
-        await context.Response.WriteAsJsonAsync(
-            new RestoreAnswer(underway ? "underway" : "restored", outcome.Detail, outcome.Fenced, outcome.Session?.Machine?.Value, outcome.Session?.Volume?.Value), RecoveryJson.Default.RestoreAnswer);
+        var answer = new RestoreAnswer(
+            outcome.Result is RestoreResult.Underway ? "underway" : "restored", outcome.Detail, outcome.Fenced, outcome.Session?.Machine?.Value, outcome.Session?.Volume?.Value);
+        await ActionAnswer.WriteAsync(context, found.Session.User, listing, answer, RecoveryJson.Default.RestoreAnswer);
     });
 
     private static Task WithVolumeAsync(HttpContext context, string id, RouteListing listing, Func<Session, VolumeId, Task> answer) => RouteEndpoints.AnswerAsync(context, async () =>
@@ -132,8 +150,5 @@ internal static class RecoveryEndpoints
         }
     });
 
-    private static Task AnswerAsync(HttpContext context, MachinesResult<Volume> result) => result.IsOk
-        ? context.Response.WriteAsJsonAsync(
-            new VolumeAnswer(result.Value.Id.Value, result.Value.State, result.Value.Region, result.Value.SizeGb, result.Value.BytesUsed, result.Value.BytesTotal), RecoveryJson.Default.VolumeAnswer)
-        : RouteEndpoints.RefuseAsync(context, OperatorRefusals.Of(result.Failure));
+    private static VolumeAnswer AnswerOf(Volume volume) => new(volume.Id.Value, volume.State, volume.Region, volume.SizeGb, volume.BytesUsed, volume.BytesTotal);
 }

@@ -79,7 +79,7 @@ internal static partial class RouteEndpoints
 
         Log.WakeAsked(logger, id);
         sources.Wake(found.Session);
-        await AcceptAsync(context, found.Route);
+        await ActionAnswer.WriteAsync(context, found.Session.User, listing);
     });
 
     public static Task AssignAsync(HttpContext context, string id, RouteListing listing, RouteAssignment assignment, ILogger<RouteListing> logger) => AnswerAsync(context, async () =>
@@ -97,13 +97,19 @@ internal static partial class RouteEndpoints
         }
 
         Log.Assigned(logger, id);
-        await context.Response.WriteAsJsonAsync((await listing.FindAsync(user.Value, context.RequestAborted))!.Route, RouteJson.Default.RouteView);
+        await ActionAnswer.WriteAsync(context, user.Value, listing);
     });
 
     /// <summary>Removing what is not there is done already.</summary>
     public static Task RemoveAsync(HttpContext context, string id, RouteListing listing, WorkspaceRemoval removal, ILogger<RouteListing> logger) => AnswerAsync(context, async () =>
     {
-        if (await FindAsync(id, listing, context.RequestAborted) is { } found)
+        if (!RouteId.TryParse(id, out var user))
+        {
+            await RefuseAsync(context, NoSuchRoute);
+            return;
+        }
+
+        if (await listing.FindAsync(user.Value, context.RequestAborted) is { } found)
         {
             var query = context.Request.Query;
             var volume = query["volume"].ToString() is { Length: > 0 } named ? new VolumeId(named) : (VolumeId?)null;
@@ -119,7 +125,7 @@ internal static partial class RouteEndpoints
         }
 
         Log.Removed(logger, id);
-        context.Response.StatusCode = StatusCodes.Status204NoContent;
+        await ActionAnswer.WriteAsync(context, user.Value, listing);
     });
 
     public static Task NotFoundAsync(HttpContext context) =>
@@ -154,18 +160,8 @@ internal static partial class RouteEndpoints
             return;
         }
 
-        await AcceptAsync(context, (await listing.FindAsync(found.Session.User, context.RequestAborted))?.Route ?? found.Route);
+        await ActionAnswer.WriteAsync(context, found.Session.User, listing);
     });
-
-    /// <summary>Accepted, and where to watch what comes of it.</summary>
-    private static Task AcceptAsync(HttpContext context, RouteView route)
-    {
-        context.Response.StatusCode = StatusCodes.Status202Accepted;
-        context.Response.Headers.Location = "/api/routes/" + route.Id;
-        context.Response.Headers.Link = "</api/events>; rel=\"monitor\"";
-        context.Response.Headers.ETag = route.ETag;
-        return context.Response.WriteAsJsonAsync(route, RouteJson.Default.RouteView);
-    }
 
     private static async Task<RouteList> ListAsync(RouteQuery query, RouteListing listing, KnownRoutes known, CancellationToken cancellationToken)
     {

@@ -50,8 +50,7 @@ internal static class UpgradeEndpoints
             return;
         }
 
-        context.Response.StatusCode = answer!.Outcome is "later" ? StatusCodes.Status202Accepted : StatusCodes.Status200OK;
-        await context.Response.WriteAsJsonAsync(answer, UpgradeJson.Default.UpgradeAnswer);
+        await ActionAnswer.WriteAsync(context, found.Session.User, listing, answer!, UpgradeJson.Default.UpgradeAnswer);
     });
 
     public static Task AskRoundAsync(HttpContext context, UpgradeRound round) => RouteEndpoints.AnswerAsync(context, async () =>

@@ -44,11 +44,11 @@ internal static partial class UserEndpoints
     });
 
     /// <summary>Ends what the user is signed in by; they may sign in again, unless they are denied as well.</summary>
-    public static Task KickAsync(HttpContext context, string id, UserAccess access) => AnswerAsync(context, id, async user =>
+    public static Task KickAsync(HttpContext context, string id, UserAccess access, RouteListing listing) => RouteEndpoints.AnswerAsync(context, () => AnswerAsync(context, id, async user =>
     {
         await access.EndAllAsync(user);
-        context.Response.StatusCode = StatusCodes.Status204NoContent;
-    });
+        await ActionAnswer.WriteAsync(context, user, listing);
+    }));
 
     private static async Task AnswerAsync(HttpContext context, string id, Func<UserId, Task> answer)
     {
@@ -98,5 +98,5 @@ internal static partial class UserEndpoints
     [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
     [JsonSerializable(typeof(AccessWish))]
     [JsonSerializable(typeof(AccessView))]
-    private sealed partial class AccessViewJson : JsonSerializerContext;
+    internal sealed partial class AccessViewJson : JsonSerializerContext;
 }

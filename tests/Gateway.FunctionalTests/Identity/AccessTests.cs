@@ -115,7 +115,7 @@ public sealed class AccessTests
         using var kicked = await operators.PostAsync("/api/routes/alice/kick", null);
         using var page = await browser.NavigateAsync("/");
 
-        Assert.Equal(HttpStatusCode.NoContent, kicked.StatusCode);
+        Assert.Equal(HttpStatusCode.Accepted, kicked.StatusCode);
         Assert.Equal(HttpStatusCode.Redirect, page.StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await program.GetAsync("/")).StatusCode);
         Assert.Equal(HttpStatusCode.Unauthorized, (await bearer.GetAsync("/")).StatusCode);

@@ -25,7 +25,7 @@ public sealed class AuditTests
         AssertEvent(log, "alice made the access token laptop from 127.0.0.1");
         AssertEvent(log, "mallory from 127.0.0.1 was refused: not-allowed");
         AssertEvent(log, "Operator ops from 127.0.0.1: PUT /api/users/{user}/access on mallory was answered 200 (deny: trespassing)");
-        AssertEvent(log, "Operator ops from 127.0.0.1: POST /api/routes/{id}/kick on mallory was answered 204");
+        AssertEvent(log, "Operator ops from 127.0.0.1: POST /api/routes/{id}/kick on mallory was answered 202");
         AssertEvent(log, "alice signed out from 127.0.0.1");
         var all = string.Join('\n', host.Store.Log);
         Assert.DoesNotContain(token, all, StringComparison.Ordinal);

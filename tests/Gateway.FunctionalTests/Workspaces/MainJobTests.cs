@@ -238,11 +238,11 @@ public sealed class MainJobTests
 
         using (var assigned = await operators.PutAsJsonAsync("/api/routes/bob", new { app = GatewayEnvironment.App, machine = shared }))
         {
-            Assert.Equal(HttpStatusCode.OK, assigned.StatusCode);
+            Assert.Equal(HttpStatusCode.Accepted, assigned.StatusCode);
         }
 
         Assert.Equal(shared, (await bob.GetFromJsonAsync<JsonNode>("/"))!["machine"]!.GetValue<string>());
-        Assert.Equal(HttpStatusCode.NoContent, (await operators.DeleteAsync("/api/routes/bob")).StatusCode);
+        Assert.Equal(HttpStatusCode.Accepted, (await operators.DeleteAsync("/api/routes/bob")).StatusCode);
         Assert.Equal(his, (await bob.GetFromJsonAsync<JsonNode>("/"))!["machine"]!.GetValue<string>());
         Assert.Equal(2, cloud.Simulator.Machines.Count);
         Assert.Equal(HttpStatusCode.UnprocessableEntity, (await operators.PutAsJsonAsync("/api/routes/bob", new { app = GatewayEnvironment.App, machine = "nosuchmachine1" })).StatusCode);

@@ -28,7 +28,7 @@ public sealed class RecoveryTests
 
         Assert.Equal((HttpStatusCode.Accepted, HttpStatusCode.BadRequest), (taken.StatusCode, unconfirmed.StatusCode));
         Assert.True(newest["age_seconds"]!.GetValue<long>() is >= 0 and < 600);
-        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.OK), (restored.StatusCode, back.StatusCode));
+        Assert.Equal((HttpStatusCode.Accepted, HttpStatusCode.OK), (restored.StatusCode, back.StatusCode));
         var route = await operators.GetFromJsonAsync<JsonNode>("/api/routes/alice");
         Assert.NotEqual(old.Id, route!["machine"]!.GetValue<string>());
         Assert.NotEqual(old.VolumeId, route["volume"]!.GetValue<string>());
@@ -52,7 +52,7 @@ public sealed class RecoveryTests
 
         Assert.Equal((WebSocketMessageType.Close, (WebSocketCloseStatus)1001), (closed.MessageType, socket.CloseStatus));
         Assert.Contains("connect again", socket.CloseStatusDescription, StringComparison.Ordinal);
-        Assert.Equal(HttpStatusCode.OK, (await restoring).StatusCode);
+        Assert.Equal(HttpStatusCode.Accepted, (await restoring).StatusCode);
     }
 
     [Fact]
@@ -72,7 +72,7 @@ public sealed class RecoveryTests
 
         Assert.Equal(5L << 30, before!["bytes_total"]!.GetValue<long>());
         Assert.True(before["bytes_used"]!.GetValue<long>() > 0);
-        Assert.Equal((HttpStatusCode.OK, HttpStatusCode.OK, HttpStatusCode.BadRequest, HttpStatusCode.NotFound), (grown.StatusCode, same.StatusCode, smaller.StatusCode, nobodys.StatusCode));
+        Assert.Equal((HttpStatusCode.Accepted, HttpStatusCode.Accepted, HttpStatusCode.BadRequest, HttpStatusCode.NotFound), (grown.StatusCode, same.StatusCode, smaller.StatusCode, nobodys.StatusCode));
         Assert.Equal(8, Assert.Single(cloud.Simulator.Volumes).SizeGb);
     }
 }

@@ -23,7 +23,7 @@ public sealed class RemovalTests
 
         Assert.Equal((WebSocketMessageType.Close, (WebSocketCloseStatus)1001), (closed.MessageType, socket.CloseStatus));
         Assert.Contains("operator", socket.CloseStatusDescription, StringComparison.Ordinal);
-        Assert.Equal(HttpStatusCode.NoContent, (await removing).StatusCode);
+        Assert.Equal(HttpStatusCode.Accepted, (await removing).StatusCode);
         Assert.Empty(cloud.Simulator.Machines);
     }
 
@@ -72,7 +72,7 @@ public sealed class RemovalTests
         for (var times = 0; times < 2; times++)
         {
             using var removed = await operators.DeleteAsync("/api/routes/alice");
-            Assert.Equal(HttpStatusCode.NoContent, removed.StatusCode);
+            Assert.Equal(HttpStatusCode.Accepted, removed.StatusCode);
         }
 
         Assert.Empty(cloud.Simulator.Machines);
@@ -81,7 +81,7 @@ public sealed class RemovalTests
         Assert.Equal((HttpStatusCode.OK, volume), (back.StatusCode, cloud.Simulator.MachineOf("alice").VolumeId));
 
         using var all = await operators.DeleteAsync("/api/routes/alice?volume=" + volume);
-        Assert.Equal(HttpStatusCode.NoContent, all.StatusCode);
+        Assert.Equal(HttpStatusCode.Accepted, all.StatusCode);
         Assert.Equal("pending_destroy", Assert.Single(cloud.Simulator.Volumes).State);
         var audit = (await operators.GetFromJsonAsync<JsonNode>("/api/audit"))!["entries"]!.AsArray();
         Assert.Equal(["session-removed", "volume-destroyed", "machine-destroyed", "session-removed", "machine-destroyed"], audit.Select(entry => entry!["action"]!.GetValue<string>()));
