@@ -25,7 +25,7 @@ internal sealed record Refusal(int Status, string Type, string Title, string Det
     /// <summary>Further members of the problem document.</summary>
     public IReadOnlyDictionary<string, string> Extras { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>Where the page offers to go instead: a local path, and the words on it.</summary>
+    /// <summary>Where the page offers to go instead: a local path or an address of ours, and the words on it.</summary>
     public (string Path, string Text)? Link { get; init; }
 }
 

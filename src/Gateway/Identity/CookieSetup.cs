@@ -6,12 +6,15 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Identity;
 
 /// <summary>
-/// The sign-in cookies: protected handles of sign-ins kept in the store. That of the console is a handle in the same store under another name and another
-/// protection, so neither opens what the other does; its names are of those that no workspace is sent, because a browser sends the cookies of a host to
-/// each of its ports.
+/// The sign-in cookies: protected handles of sign-ins kept in the store. Those of the console and of the credentials' origin are handles in the same store
+/// under other names and other protections, so none opens what another does; their names are of those that no workspace is sent, because a browser sends the
+/// cookies of a host to each of its ports.
 /// </summary>
 internal sealed class CookieSetup(IOptions<IdentityOptions> identity, SignIns signIns, UserAccess access) : IConfigureNamedOptions<CookieAuthenticationOptions>
 {
+    // Whoever sits down before an open browser makes no token by it for long.
+    private static readonly TimeSpan CredentialsLifetime = TimeSpan.FromHours(1);
+
     public void Configure(CookieAuthenticationOptions options) => Configure(IdentitySchemes.Cookie, options);
 
     public void Configure(string? name, CookieAuthenticationOptions options)
@@ -22,6 +25,11 @@ internal sealed class CookieSetup(IOptions<IdentityOptions> identity, SignIns si
                 options.CookieManager = new SignInCookie(IdentityCookies.SignInName);
                 options.Cookie.Name = IdentityCookies.Plain;
                 options.SlidingExpiration = true;
+                break;
+            case IdentitySchemes.Credentials:
+                options.CookieManager = new SignInCookie(IdentityCookies.CredentialsName);
+                options.Cookie.Name = IdentityCookies.Credentials;
+                options.SlidingExpiration = false;
                 break;
             case IdentitySchemes.Console:
                 options.CookieManager = new SignInCookie(IdentityCookies.ConsoleName);
@@ -40,7 +48,8 @@ internal sealed class CookieSetup(IOptions<IdentityOptions> identity, SignIns si
         options.Cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
         options.Cookie.Path = "/";
         options.Cookie.IsEssential = true;
-        options.ExpireTimeSpan = identity.Value.CookieLifetime;
+        var lifetime = identity.Value.CookieLifetime;
+        options.ExpireTimeSpan = name == IdentitySchemes.Credentials && lifetime > CredentialsLifetime ? CredentialsLifetime : lifetime;
         options.Events.OnValidatePrincipal = RejectEndedAsync;
         // Answers are given in one place, IdentityAnswers; a redirect from here would be a second one.
         options.Events.OnRedirectToLogin = static context => Bare(context, StatusCodes.Status401Unauthorized);

@@ -17,9 +17,10 @@ internal interface IConfirmedAction
 
 /// <summary>
 /// A workspace's page shares our origin and can send whatever its user can, so whatever makes a credential asks the provider for the user anew
-/// (<c>prompt=login</c>, <c>max_age=0</c>), which no script can answer, once for each action.
+/// (<c>prompt=login</c>, <c>max_age=0</c>), which no script can answer, once for each action. At the credentials' origin no script runs and no form but the
+/// page's own is taken, so there the person is not asked again.
 /// </summary>
-internal sealed class FreshSignIn(IEnumerable<IConfirmedAction> actions, SignIns signIns, SignInHandles handles, Provider provider, ISignInStore store, TimeProvider time)
+internal sealed class FreshSignIn(IEnumerable<IConfirmedAction> actions, CredentialsOrigin credentials, SignIns signIns, SignInHandles handles, Provider provider, ISignInStore store, TimeProvider time)
 {
     private const string ActionItem = "gateway.action";
     private const string ArgumentItem = "gateway.action-argument";
@@ -30,9 +31,15 @@ internal sealed class FreshSignIn(IEnumerable<IConfirmedAction> actions, SignIns
 
     public static bool Asks(AuthenticationProperties? properties) => properties?.Items.ContainsKey(ActionItem) == true;
 
-    /// <summary>Sends the signed-in user to prove that they are there.</summary>
+    /// <summary>Sends the signed-in user to prove that they are there, where that is still to be proved.</summary>
     public async Task AskAsync(HttpContext context, string action, string argument)
     {
+        if (credentials.IsAt(context))
+        {
+            await Of(action).CarryOutAsync(context, context.User, argument);
+            return;
+        }
+
         if (await provider.FindAsync() is null || !await store.IsReachableAsync())
         {
             await RefusalResponse.WriteAsync(context, IdentityRefusals.ProviderUnavailable);
@@ -65,13 +72,15 @@ internal sealed class FreshSignIn(IEnumerable<IConfirmedAction> actions, SignIns
     public async Task<Refusal?> CarryOutAsync(HttpContext context, ClaimsPrincipal user, AuthenticationProperties properties)
     {
         var asked = properties.Items[UserItem];
-        var (ticket, _) = handles.Find(context) is { } id ? await signIns.FindAsync(id) : default;
+        var (ticket, _) = !credentials.IsSet && handles.Find(context, IdentitySchemes.Cookie) is { } id ? await signIns.FindAsync(id) : default;
         if (user.GetUserId().Value != asked || ticket is null || ticket.Principal.GetUserId().Value != asked)
         {
             return IdentityRefusals.NotFresh;
         }
 
-        await actions.Single(action => action.Name == properties.Items[ActionItem]).CarryOutAsync(context, user, properties.Items[ArgumentItem]!);
+        await Of(properties.Items[ActionItem]!).CarryOutAsync(context, user, properties.Items[ArgumentItem]!);
         return null;
     }
+
+    private IConfirmedAction Of(string name) => actions.Single(action => action.Name == name);
 }

@@ -11,6 +11,7 @@ namespace Gateway.Identity;
 /// <summary>The one place that answers whoever may not pass: 302 to sign in, 401, 403, or 503 when that is not known.</summary>
 internal sealed partial class IdentityAnswers(
     RequestCredential credential,
+    CredentialsOrigin credentials,
     Provider provider,
     ISignInStore store,
     UserAccess access,
@@ -34,12 +35,12 @@ internal sealed partial class IdentityAnswers(
 
         return role is { ForPages: true } && RequestCredential.OperatorSchemeOf(context) == IdentitySchemes.Console && kind is ClientKind.Navigation
             ? SendToConsoleSignInAsync(context)
-            : ChallengeAsync(context, kind, byBearer: role is not null || credential.SchemeOf(context) != IdentitySchemes.Cookie);
+            : ChallengeAsync(context, kind, byBearer: role is not null || credential.SchemeOf(context) is not (IdentitySchemes.Cookie or IdentitySchemes.Credentials));
     }
 
     /// <summary>Sends the browser to sign in, to come back to this path of ours.</summary>
     public Task SendToSignInAsync(HttpContext context, string returnPath) =>
-        SendToSignInAsync(context, new AuthenticationProperties { RedirectUri = ReturnPath.Local(returnPath) });
+        SendToSignInAsync(context, new AuthenticationProperties { RedirectUri = credentials.IsAt(context) ? CredentialsOrigin.ReturnPathOf(returnPath) : ReturnPath.Local(returnPath) });
 
     // What a form would have done is not done after a sign-in: the person looks again first.
     private Task SendToConsoleSignInAsync(HttpContext context) => context.Features.Get<CredentialUnknown>() is null
@@ -65,7 +66,7 @@ internal sealed partial class IdentityAnswers(
         {
             IdentityCookies.ForgetPending(context);
             context.Response.Headers.CacheControl = "no-store";
-            await context.ChallengeAsync(IdentitySchemes.Provider, properties);
+            await context.ChallengeAsync(credentials.IsAt(context) ? IdentitySchemes.CredentialsProvider : IdentitySchemes.Provider, properties);
         }
         catch (Exception failure) when (failure is HttpRequestException or OperationCanceledException or OpenIdConnectProtocolException && !context.Response.HasStarted)
         {

@@ -15,6 +15,11 @@ internal static class IdentityCookies
     public const string Form = "gateway.form";
     public const string Console = "gateway.console";
     public const string ConsoleHost = "__Host-gateway.console";
+    public const string Credentials = "gateway.credentials";
+    public const string CredentialsHost = "__Host-gateway.credentials";
+
+    /// <summary>A browser takes a name with it only from https, from the host itself, for all of its paths.</summary>
+    public const string HostPrefix = "__Host-";
 
     /// <summary>A cookie is ours when its name is <see cref="Plain"/> or begins with one of these.</summary>
     public static readonly string[] Prefixes = [Host, "gateway."];
@@ -88,6 +93,8 @@ internal static class IdentityCookies
 
     public static string ConsoleName(HttpRequest request) => request.IsHttps ? ConsoleHost : Console;
 
+    public static string CredentialsName(HttpRequest request) => request.IsHttps ? CredentialsHost : Credentials;
+
     public static bool HasSignIn(HttpRequest request) => Read(request, SignInName(request), out _) is not null;
 
     /// <summary>Forgets abandoned sign-ins, so that they never pile up into headers too large to send.</summary>
@@ -105,8 +112,11 @@ internal static class IdentityCookies
         }
     }
 
-    private static bool IsPending(string name) =>
-        name.StartsWith(Correlation, StringComparison.Ordinal) || name.StartsWith(Nonce, StringComparison.Ordinal);
+    private static bool IsPending(string name)
+    {
+        var plain = name.StartsWith(HostPrefix, StringComparison.Ordinal) ? name.AsSpan(HostPrefix.Length) : name;
+        return plain.StartsWith(Correlation, StringComparison.Ordinal) || plain.StartsWith(Nonce, StringComparison.Ordinal);
+    }
 }
 
 /// <summary>One of the gateway's sign-in cookies, named by the request's scheme. Never chunks: the cookie is a handle.</summary>
@@ -114,7 +124,7 @@ internal sealed class SignInCookie(Func<HttpRequest, string> nameOf) : ICookieMa
 {
     // Not on the callback: the cookie handler would give a new sign-in the handle of the old one, which somebody else may have planted.
     public string? GetRequestCookie(HttpContext context, string key) =>
-        context.Request.Path == IdentityPaths.Callback ? null : IdentityCookies.Read(context.Request, nameOf(context.Request), out _);
+        context.Request.Path == IdentityPaths.Callback || context.Request.Path == IdentityPaths.CredentialsCallback ? null : IdentityCookies.Read(context.Request, nameOf(context.Request), out _);
 
     public void AppendResponseCookie(HttpContext context, string key, string? value, CookieOptions options) =>
         context.Response.Cookies.Append(nameOf(context.Request), value ?? "", AtRoot(options));

@@ -11,7 +11,7 @@ internal static class IdentityEndpoints
     public static Task SignInAsync(HttpContext context, IdentityAnswers answers) =>
         answers.SendToSignInAsync(context, context.Request.Query["return"].ToString());
 
-    public static async Task SignOutAsync(HttpContext context, SameOrigin sameOrigin, Provider provider, Audit audit)
+    public static async Task SignOutAsync(HttpContext context, SameOrigin sameOrigin, CredentialsOrigin credentials, SignOuts signOuts, Provider provider, Audit audit)
     {
         if (!sameOrigin.IsNotForeign(context.Request))
         {
@@ -20,8 +20,14 @@ internal static class IdentityEndpoints
         }
 
         context.Response.Headers.CacheControl = "no-store";
-        var signIn = await context.AuthenticateAsync(IdentitySchemes.Cookie);
-        await context.SignOutAsync(IdentitySchemes.Cookie);
+        var scheme = credentials.SignInSchemeAt(context);
+        var signIn = await context.AuthenticateAsync(scheme);
+        if (signIn.Succeeded)
+        {
+            await signOuts.EndAtOtherOriginAsync(signIn.Ticket);
+        }
+
+        await context.SignOutAsync(scheme);
         OneOrigin.ForgetStorage(context.Response);
         if (signIn.Succeeded)
         {

@@ -28,6 +28,10 @@ internal static class IdentitySchemes
     public const string Token = "gateway.token";
     public const string Provider = "gateway.provider";
 
+    /// <summary>The sign-in at the credentials' origin, which opens nothing elsewhere, and the way to it.</summary>
+    public const string Credentials = "gateway.credentials";
+    public const string CredentialsProvider = "gateway.credentials-provider";
+
     /// <summary>Chooses among the credentials of the operations listener.</summary>
     public const string Operators = "gateway.operators";
     public const string Console = "gateway.console";
@@ -39,6 +43,7 @@ internal static class IdentityPaths
 {
     public const string SignIn = "/.gateway/sign-in";
     public const string Callback = "/.gateway/callback";
+    public const string CredentialsCallback = "/.gateway/credentials-callback";
     public const string SignOut = "/.gateway/sign-out";
     public const string SignedOut = "/.gateway/signed-out";
     public const string Me = "/.gateway/me";

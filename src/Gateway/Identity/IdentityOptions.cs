@@ -28,6 +28,12 @@ internal sealed class IdentityOptions
     /// </summary>
     public string PublicUrl { get; set; } = "";
 
+    /// <summary>
+    /// An origin of its own, of another host than <see cref="PublicUrl"/>, as <c>https://account.example.com</c>: credentials are shown and made there and
+    /// nowhere else, and no workspace is reached through it. Defaults to empty: they are at the workspaces' origin, and each needs a fresh sign-in.
+    /// </summary>
+    public string Origin { get; set; } = "";
+
     /// <summary>The claim that is the user's id. Defaults to <c>sub</c>.</summary>
     public string UserClaim { get; set; } = "sub";
 

@@ -12,6 +12,7 @@ internal sealed class IdentityOptionsValidation : IValidateOptions<IdentityOptio
         CheckProvider(options, faults);
         CheckOrigin(options.PublicUrl, "PublicUrl", faults);
         CheckOrigin(options.ConsoleUrl, "ConsoleUrl", faults);
+        CheckCredentialsOrigin(options, faults);
         CheckApiKeys(options.ApiKeys, faults);
         CheckClaims(options, faults);
         CheckAllow(options.Allow, faults);
@@ -40,16 +41,46 @@ internal sealed class IdentityOptionsValidation : IValidateOptions<IdentityOptio
 
     private static void CheckOrigin(string origin, string key, List<string> faults)
     {
-        if (origin.Length == 0)
-        {
-            return;
-        }
-
-        if (!Uri.TryCreate(origin, UriKind.Absolute, out var url) || url.Scheme is not ("http" or "https") || url.PathAndQuery != "/" || url.UserInfo.Length > 0)
+        if (origin.Length > 0 && OriginOf(origin) is null)
         {
             faults.Add($"Identity:{key} must be an origin without a path, as https://gateway.example.com, or empty");
         }
     }
+
+    private static void CheckCredentialsOrigin(IdentityOptions options, List<string> faults)
+    {
+        CheckOrigin(options.Origin, "Origin", faults);
+        if (OriginOf(options.Origin) is not { } origin)
+        {
+            return;
+        }
+
+        if (OriginOf(options.PublicUrl) is not { } workspaces)
+        {
+            faults.Add("Identity:Origin needs Identity:PublicUrl: the origin of the workspaces, which must be another one");
+            return;
+        }
+
+        if (CredentialsOrigin.NameOf(origin).Equals(CredentialsOrigin.NameOf(workspaces), StringComparison.OrdinalIgnoreCase))
+        {
+            faults.Add("Identity:Origin must have another host name than Identity:PublicUrl, because browsers send a host's cookies to all of its ports, as https://account.example.com");
+        }
+
+        if (origin.Scheme != workspaces.Scheme)
+        {
+            faults.Add("Identity:Origin and Identity:PublicUrl must both be https");
+        }
+        else if (origin.Scheme == "http" && !IsThisMachine(origin))
+        {
+            faults.Add("Identity:Origin must be https; http will do for a name of this machine alone, as http://account.localhost");
+        }
+    }
+
+    /// <summary>Null: it is none, and for the key that is said to be one elsewhere.</summary>
+    private static Uri? OriginOf(string text) =>
+        Uri.TryCreate(text, UriKind.Absolute, out var url) && url is { Scheme: "http" or "https", PathAndQuery: "/", UserInfo: "", Fragment: "" } ? url : null;
+
+    private static bool IsThisMachine(Uri url) => url.IsLoopback || url.IdnHost.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase);
 
     private static void CheckApiKeys(IList<ApiKeyOptions> keys, List<string> faults)
     {

@@ -56,6 +56,8 @@ internal static class IdentityRefusals
 
     public static readonly Refusal NoSuchPath = new(404, "not-found", "Not found", "The gateway has nothing at this address.");
 
+    public static readonly Refusal ForeignPage = new(403, "foreign-page", "Not for other pages", "Only pages of this address may ask this of it. Open it in a window of its own.");
+
     public static readonly Refusal ForeignSignOut = new(403, "foreign-sign-out", "Sign-out from another site", "Another site asked to sign you out. Do it from here if you want to.")
     {
         Link = (IdentityPaths.SignOut, "Sign out"),
@@ -64,6 +66,12 @@ internal static class IdentityRefusals
     public static readonly Refusal ForeignForm = new(403, "foreign-form", "This form is not from here", "It was made for somebody else, by another site, or too long ago. Open the page again.");
 
     public static readonly Refusal NeedsBrowser = new(403, "needs-browser", "Sign in with a browser for this", "A token can neither make nor revoke tokens. Open this page in a browser.");
+
+    /// <param name="origin">As it is configured.</param>
+    public static Refusal AtCredentialsOrigin(string origin) => new(403, "credentials-origin", "Not at this address", $"Credentials are shown, made and revoked at {origin} alone. Open that in a browser.")
+    {
+        Link = (origin + IdentityPaths.Tokens, "Go there"),
+    };
 
     public static readonly Refusal NotFresh = new(403, "not-fresh", "The sign-in was not a fresh one", "This needs your password or passkey again, within the last five minutes, as the same user. Nothing was done. Start again.")
     {

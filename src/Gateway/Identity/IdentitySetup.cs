@@ -3,6 +3,7 @@ using Gateway.Identity.Devices;
 using Gateway.Identity.Operators;
 using Gateway.Identity.Pages;
 using Gateway.Identity.Tokens;
+using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
@@ -31,6 +32,7 @@ internal static class IdentitySetup
         services.TryAddSingleton(TimeProvider.System);
         services.AddSingleton<AllowList>();
         services.AddSingleton<SameOrigin>();
+        services.AddSingleton<CredentialsOrigin>();
         services.AddSingleton<Provider>();
         services.AddSingleton<RequestCredential>();
         services.AddSingleton<PublishedKeys>();
@@ -46,15 +48,18 @@ internal static class IdentitySetup
         services.AddSingleton<BackChannelLogout>();
         services.AddSingleton<Audit>();
         services.AddSingleton<SignInHandles>();
+        services.AddSingleton<SignOuts>();
         services.AddSingleton<FreshSignIn>();
         services.AddSingleton<ConsoleSignIn>();
         services.AddSingleton<ApiKeys>();
         services.AddSingleton<PageForms>();
-        services.AddAntiforgery(static options =>
+        services.AddAntiforgery();
+        services.AddOptions<AntiforgeryOptions>().Configure<CredentialsOrigin>(static (options, credentials) =>
         {
-            options.Cookie.Name = IdentityCookies.Form;
+            // With an origin of their own all forms are there, and a sibling host must not be able to set the cookie.
+            options.Cookie.Name = (credentials.IsHttps ? IdentityCookies.HostPrefix : "") + IdentityCookies.Form;
             options.Cookie.SameSite = SameSiteMode.Strict;
-            options.Cookie.Path = "/.gateway/";
+            options.Cookie.Path = credentials.IsHttps ? "/" : "/.gateway/";
             options.Cookie.SecurePolicy = CookieSecurePolicy.SameAsRequest;
             options.FormFieldName = PageForms.FieldName;
             options.HeaderName = null;
@@ -92,22 +97,22 @@ internal static class IdentitySetup
 
     /// <summary>Before everything that wants to know who asks.</summary>
     public static IApplicationBuilder UseIdentity(this IApplicationBuilder app) =>
-        app.Use(AnswerWithoutStoreAsync).UseAuthentication().UseAuthorization();
+        app.Use(AnswerWithoutStoreAsync).UseMiddleware<CredentialsGate>().UseAuthentication().UseAuthorization();
 
     public static void MapIdentity(this IEndpointRouteBuilder endpoints)
     {
-        endpoints.MapGet(IdentityPaths.SignIn, IdentityEndpoints.SignInAsync).AllowAnonymous();
-        endpoints.MapMethods(IdentityPaths.SignOut, ["GET", "POST"], IdentityEndpoints.SignOutAsync).AllowAnonymous();
-        endpoints.MapGet(IdentityPaths.SignedOut, IdentityEndpoints.SignedOutAsync).AllowAnonymous();
+        endpoints.MapGet(IdentityPaths.SignIn, IdentityEndpoints.SignInAsync).AllowAnonymous().WithMetadata(ServedAt.Both);
+        endpoints.MapMethods(IdentityPaths.SignOut, ["GET", "POST"], IdentityEndpoints.SignOutAsync).AllowAnonymous().WithMetadata(ServedAt.Both);
+        endpoints.MapGet(IdentityPaths.SignedOut, IdentityEndpoints.SignedOutAsync).AllowAnonymous().WithMetadata(ServedAt.Both);
         endpoints.MapGet(IdentityPaths.Me, IdentityEndpoints.MeAsync).RequireAuthorization(IdentityPolicies.Workspace);
-        endpoints.MapGet(IdentityPaths.Tokens, TokenPages.ListAsync).RequireAuthorization(IdentityPolicies.Workspace);
-        endpoints.MapPost(IdentityPaths.Tokens, TokenPages.MakeAsync).RequireAuthorization(IdentityPolicies.Workspace).WithMetadata(SmallBody);
-        endpoints.MapPost(IdentityPaths.RevokeToken, TokenPages.RevokeAsync).RequireAuthorization(IdentityPolicies.Workspace).WithMetadata(SmallBody);
+        endpoints.MapGet(IdentityPaths.Tokens, TokenPages.ListAsync).RequireAuthorization(IdentityPolicies.Workspace).WithMetadata(ServedAt.CredentialsAlone);
+        endpoints.MapPost(IdentityPaths.Tokens, TokenPages.MakeAsync).RequireAuthorization(IdentityPolicies.Workspace).WithMetadata(SmallBody, ServedAt.CredentialsAlone);
+        endpoints.MapPost(IdentityPaths.RevokeToken, TokenPages.RevokeAsync).RequireAuthorization(IdentityPolicies.Workspace).WithMetadata(SmallBody, ServedAt.CredentialsAlone);
         endpoints.MapPost(IdentityPaths.BackChannelLogout, static (HttpContext context, BackChannelLogout logout) => logout.AnswerAsync(context)).AllowAnonymous().WithMetadata(SmallBody);
         endpoints.MapPost(IdentityPaths.DeviceCode, DeviceEndpoints.CodeAsync).AllowAnonymous().WithMetadata(SmallBody);
         endpoints.MapPost(IdentityPaths.DeviceToken, DeviceEndpoints.TokenAsync).AllowAnonymous().WithMetadata(SmallBody);
-        endpoints.MapGet(IdentityPaths.Device, DeviceEndpoints.PageAsync).RequireAuthorization(IdentityPolicies.Workspace);
-        endpoints.MapPost(IdentityPaths.Device, DeviceEndpoints.DecideAsync).RequireAuthorization(IdentityPolicies.Workspace).WithMetadata(SmallBody);
+        endpoints.MapGet(IdentityPaths.Device, DeviceEndpoints.PageAsync).RequireAuthorization(IdentityPolicies.Workspace).WithMetadata(ServedAt.CredentialsAlone);
+        endpoints.MapPost(IdentityPaths.Device, DeviceEndpoints.DecideAsync).RequireAuthorization(IdentityPolicies.Workspace).WithMetadata(SmallBody, ServedAt.CredentialsAlone);
         // All of /.gateway/ is the gateway's: what no room maps there is nobody's, and never the workspace's.
         endpoints.Map("/.gateway/{**path}", context => RefusalResponse.WriteAsync(context, IdentityRefusals.NoSuchPath)).AllowAnonymous();
     }
@@ -134,6 +139,8 @@ internal static class IdentitySetup
             .AddJwtBearer(IdentitySchemes.Bearer, _ => { })
             .AddScheme<AuthenticationSchemeOptions, TokenHandler>(IdentitySchemes.Token, _ => { })
             .AddOpenIdConnect(IdentitySchemes.Provider, _ => { })
+            .AddCookie(IdentitySchemes.Credentials)
+            .AddOpenIdConnect(IdentitySchemes.CredentialsProvider, _ => { })
             .AddPolicyScheme(IdentitySchemes.Operators, null, static options => options.ForwardDefaultSelector = static context => RequestCredential.OperatorSchemeOf(context))
             .AddCookie(IdentitySchemes.Console)
             .AddScheme<AuthenticationSchemeOptions, ApiKeyHandler>(IdentitySchemes.ApiKey, _ => { });

@@ -15,7 +15,7 @@ namespace Gateway.Identity;
 /// passes no authentication handler. Whatever a handler or the workspace policy would find changed since makes it pass them all again: the credential has
 /// run out, or is due to be renewed; it was ended, or may have been; an operator decided on somebody; the provider publishes other keys.
 /// </summary>
-internal sealed class KnownCredentials(SignIns signIns, PersonalTokens tokens, UserAccess access, IOptions<IdentityOptions> options, TimeProvider time)
+internal sealed class KnownCredentials(SignIns signIns, PersonalTokens tokens, UserAccess access, CredentialsOrigin credentials, IOptions<IdentityOptions> options, TimeProvider time)
 {
     // A token of more is judged anew each time.
     private const int LongestHashed = 8 * 1024;
@@ -25,7 +25,8 @@ internal sealed class KnownCredentials(SignIns signIns, PersonalTokens tokens, U
     /// <summary>Null: the request is for the handlers to judge. Sockets by cookie are, always: which page they come from matters as well.</summary>
     public Caller? Find(HttpContext context)
     {
-        if (Sent.In(context.Request) is not { } sent || (!sent.ByHeader && context.Request.IsUpgrade()) || Find(sent) is not { } known)
+        // A token that opens the workspace opens nothing at the credentials' origin.
+        if (credentials.IsAt(context) || Sent.In(context.Request) is not { } sent || (!sent.ByHeader && context.Request.IsUpgrade()) || Find(sent) is not { } known)
         {
             return null;
         }

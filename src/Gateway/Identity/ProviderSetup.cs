@@ -7,7 +7,10 @@ using Microsoft.IdentityModel.Protocols.OpenIdConnect;
 
 namespace Gateway.Identity;
 
-/// <summary>Browser sign-in at the provider: authorization code flow with PKCE.</summary>
+/// <summary>
+/// Browser sign-in at the provider: authorization code flow with PKCE. That of the credentials' origin is the same with a callback, cookies and a protection
+/// of its state that are its own: what was begun at one origin ends there.
+/// </summary>
 internal sealed class ProviderSetup(
     IOptions<IdentityOptions> identity,
     Provider provider,
@@ -19,6 +22,7 @@ internal sealed class ProviderSetup(
     FreshSignIn fresh,
     SignInHandles handles,
     SignIns signIns,
+    CredentialsOrigin credentials,
     ConsoleSignIn console,
     Audit audit) : IConfigureNamedOptions<OpenIdConnectOptions>
 {
@@ -29,13 +33,24 @@ internal sealed class ProviderSetup(
 
     public void Configure(string? name, OpenIdConnectOptions options)
     {
-        if (name != IdentitySchemes.Provider)
+        switch (name)
         {
-            return;
+            case IdentitySchemes.Provider:
+                options.SignInScheme = IdentitySchemes.Cookie;
+                options.CallbackPath = IdentityPaths.Callback;
+                ConfigureCookies(options, "");
+                break;
+            case IdentitySchemes.CredentialsProvider:
+                options.SignInScheme = IdentitySchemes.Credentials;
+                options.CallbackPath = IdentityPaths.CredentialsCallback;
+                // A workspace's page may set cookies for the domain that both origins are of, and would finish a sign-in that somebody else began.
+                ConfigureCookies(options, credentials.IsHttps ? IdentityCookies.HostPrefix : "");
+                break;
+            default:
+                return;
         }
 
         ConfigureFlow(options);
-        ConfigureCookies(options);
         options.Events = new OpenIdConnectEvents
         {
             OnRedirectToIdentityProvider = SendToProviderAsync,
@@ -64,9 +79,7 @@ internal sealed class ProviderSetup(
         options.UseTokenLifetime = false;
         options.GetClaimsFromUserInfoEndpoint = false;
         options.DisableTelemetry = true;
-        options.SignInScheme = IdentitySchemes.Cookie;
-        options.SignOutScheme = IdentitySchemes.Cookie;
-        options.CallbackPath = IdentityPaths.Callback;
+        options.SignOutScheme = options.SignInScheme;
         // Their defaults lie outside /.gateway/ and would take paths away from the workspace.
         options.SignedOutCallbackPath = "/.gateway/signed-out-callback";
         options.RemoteSignOutPath = PathString.Empty;
@@ -79,10 +92,10 @@ internal sealed class ProviderSetup(
         }
     }
 
-    private static void ConfigureCookies(OpenIdConnectOptions options)
+    private static void ConfigureCookies(OpenIdConnectOptions options, string prefix)
     {
-        Configure(options.CorrelationCookie, IdentityCookies.Correlation);
-        Configure(options.NonceCookie, IdentityCookies.Nonce);
+        Configure(options.CorrelationCookie, prefix + IdentityCookies.Correlation);
+        Configure(options.NonceCookie, prefix + IdentityCookies.Nonce);
         options.ProtocolValidator.NonceLifetime = SignInMayTake;
 
         static void Configure(CookieBuilder cookie, string name)
@@ -100,7 +113,7 @@ internal sealed class ProviderSetup(
 
     private Task SendToProviderAsync(RedirectContext context)
     {
-        context.ProtocolMessage.RedirectUri = sameOrigin.OriginOf(context.Request) + IdentityPaths.Callback;
+        context.ProtocolMessage.RedirectUri = sameOrigin.OriginOf(context.Request) + context.Options.CallbackPath;
         return Task.CompletedTask;
     }
 
@@ -116,7 +129,7 @@ internal sealed class ProviderSetup(
 
     private Task KeepUserAsync(TokenValidatedContext context)
     {
-        if (UserClaims.From(context.Principal!, identity.Value, IdentitySchemes.Cookie) is not { } user)
+        if (UserClaims.From(context.Principal!, identity.Value, context.Options.SignInScheme!) is not { } user)
         {
             context.Fail("The identity token names no user.");
             return Task.CompletedTask;
@@ -181,22 +194,23 @@ internal sealed class ProviderSetup(
             return;
         }
 
-        context.ReturnUri = ReturnPath.Local(context.ReturnUri);
+        var amongWorkspaces = context.Options.SignInScheme == IdentitySchemes.Cookie;
+        context.ReturnUri = amongWorkspaces ? ReturnPath.Local(context.ReturnUri) : CredentialsOrigin.ReturnPathOf(context.ReturnUri);
         metrics.SignedIn();
         var user = context.Principal!.GetUserId();
         audit.SignedIn(context.HttpContext, user);
-        await EndEarlierAsync(context.HttpContext);
+        await EndEarlierAsync(context.HttpContext, context.Options.SignInScheme!);
         OneOrigin.ForgetStorage(context.Response);
-        if (access.Allows(context.Principal!))
+        if (amongWorkspaces && access.Allows(context.Principal!))
         {
             events.SignedIn?.Invoke(user);
         }
     }
 
     /// <summary>The browser forgets the handle of an earlier sign-in of its own, so nobody could sign that out any more.</summary>
-    private async Task EndEarlierAsync(HttpContext context)
+    private async Task EndEarlierAsync(HttpContext context, string scheme)
     {
-        if (handles.Find(context) is { } earlier)
+        if (handles.Find(context, scheme) is { } earlier)
         {
             await signIns.EndAsync(earlier);
         }

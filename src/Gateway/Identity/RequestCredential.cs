@@ -8,13 +8,19 @@ namespace Gateway.Identity;
 /// Which credential a request is judged by. A bearer decides unless a sign-in cookie stands beside it and the bearer is not from our provider: then
 /// the header is between the page and its workspace, and passes.
 /// </summary>
-internal sealed class RequestCredential(Provider provider)
+internal sealed class RequestCredential(Provider provider, CredentialsOrigin credentials)
 {
     private const string Bearer = "Bearer";
     private const int MaximumTokenLength = 16 * 1024;
 
     public string SchemeOf(HttpContext context)
     {
+        // A token can neither make nor revoke tokens, and there is nothing else there.
+        if (credentials.IsAt(context))
+        {
+            return IdentitySchemes.Credentials;
+        }
+
         if (ReadBearer(context.Request) is not { } token)
         {
             return IdentitySchemes.Cookie;

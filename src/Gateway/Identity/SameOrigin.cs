@@ -4,12 +4,13 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Identity;
 
 /// <summary>Whether a request was made by a page of this gateway.</summary>
-internal sealed class SameOrigin(IOptions<IdentityOptions> options)
+internal sealed class SameOrigin(IOptions<IdentityOptions> options, CredentialsOrigin credentials)
 {
     private readonly string? _publicOrigin = Read(options.Value.PublicUrl);
     private readonly string? _consoleOrigin = Read(options.Value.ConsoleUrl);
 
-    public string OriginOf(HttpRequest request) => (IOperatorsDoor.IsAt(request.HttpContext) ? _consoleOrigin : _publicOrigin) ?? $"{request.Scheme}://{request.Host.Value}";
+    public string OriginOf(HttpRequest request) =>
+        (IOperatorsDoor.IsAt(request.HttpContext) ? _consoleOrigin : credentials.IsAt(request.HttpContext) ? credentials.Value : _publicOrigin) ?? $"{request.Scheme}://{request.Host.Value}";
 
     /// <summary>The <c>Origin</c> is there, once, and is ours. Browsers always send it with a WebSocket.</summary>
     public bool HasOurOrigin(HttpRequest request) =>

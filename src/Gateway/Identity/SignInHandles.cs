@@ -10,10 +10,13 @@ internal sealed class SignInHandles(IOptionsMonitor<CookieAuthenticationOptions>
     private const string HandleClaim = "Microsoft.AspNetCore.Authentication.Cookies-SessionId";
 
     /// <summary>The sign-in's <see cref="CredentialId"/>; null: no cookie, or none of ours.</summary>
-    public string? Find(HttpContext context)
+    /// <param name="context">Whose cookie.</param>
+    /// <param name="scheme">Which of the sign-ins that a browser may have.</param>
+    public string? Find(HttpContext context, string scheme)
     {
-        var cookie = IdentityCookies.Read(context.Request, IdentityCookies.SignInName(context.Request), out _);
-        var handle = cookie is null ? null : options.Get(IdentitySchemes.Cookie).TicketDataFormat.Unprotect(cookie)?.Principal.FindFirst(HandleClaim)?.Value;
+        var name = scheme == IdentitySchemes.Credentials ? IdentityCookies.CredentialsName(context.Request) : IdentityCookies.SignInName(context.Request);
+        var cookie = IdentityCookies.Read(context.Request, name, out _);
+        var handle = cookie is null ? null : options.Get(scheme).TicketDataFormat.Unprotect(cookie)?.Principal.FindFirst(HandleClaim)?.Value;
         return handle is null ? null : CredentialId.Of(handle);
     }
 }

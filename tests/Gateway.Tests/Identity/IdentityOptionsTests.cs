@@ -51,6 +51,45 @@ public sealed class IdentityOptionsTests
         Assert.Single(Faults(options), fault => fault.StartsWith("Identity:PublicUrl ", StringComparison.Ordinal));
     }
 
+    [Theory]
+    [InlineData("https://account.example/path", "an origin without a path")]
+    [InlineData("account.example", "an origin without a path")]
+    [InlineData("https://account.example/#x", "an origin without a path")]
+    [InlineData("https://somebody@account.example", "an origin without a path")]
+    [InlineData("https://gateway.example", "another host name")]
+    [InlineData("https://GATEWAY.example:8443", "another host name")]
+    [InlineData("https://gateway.example.", "another host name")]
+    [InlineData("http://account.example", "both be https")]
+    public void CredentialsOriginThatIsNoneOfItsOwn_IsAFault(string origin, string why)
+    {
+        var options = Complete();
+        (options.PublicUrl, options.Origin) = ("https://gateway.example", origin);
+
+        Assert.Contains(why, Assert.Single(Faults(options), fault => fault.StartsWith("Identity:Origin ", StringComparison.Ordinal)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void CredentialsOrigin_NeedsToKnowThatOfTheWorkspaces()
+    {
+        var options = Complete();
+        options.Origin = "https://account.example";
+
+        Assert.Contains("needs Identity:PublicUrl", Assert.Single(Faults(options)), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("http://gateway.example", "http://account.example", 1)]
+    [InlineData("http://localhost:8080", "http://account.localhost:8080", 0)]
+    [InlineData("http://localhost:8080", "http://127.0.0.1:8080", 0)]
+    [InlineData("https://gateway.example", "https://account.gateway.example", 0)]
+    public void CredentialsOriginOverHttp_IsForThisMachineAlone(string workspaces, string origin, int faults)
+    {
+        var options = Complete();
+        (options.PublicUrl, options.Origin) = (workspaces, origin);
+
+        Assert.Equal(faults, Faults(options).Count(static fault => fault.StartsWith("Identity:Origin must be https", StringComparison.Ordinal)));
+    }
+
     [Fact]
     public void ConsoleUrlThatIsNoOrigin_IsAFault()
     {

@@ -10,7 +10,7 @@ internal static partial class DeviceEndpoints
     private const string GrantType = "urn:ietf:params:oauth:grant-type:device_code";
     private const int LongestClient = 40;
 
-    public static async Task CodeAsync(HttpContext context, DeviceSignIns devices, SameOrigin origin)
+    public static async Task CodeAsync(HttpContext context, DeviceSignIns devices, SameOrigin origin, CredentialsOrigin credentials)
     {
         if (await ReadFormAsync(context) is not { } form)
         {
@@ -20,10 +20,10 @@ internal static partial class DeviceEndpoints
         // Shown to the person who decides, so it is the device's claim and no more.
         var client = string.Concat(form["client_id"].ToString().Where(static c => !char.IsControl(c)).Take(LongestClient)).Trim();
         var codes = await devices.BeginAsync(client.Length == 0 ? "a device" : client, context.Connection.RemoteIpAddress?.ToString() ?? "unknown");
-        var page = origin.OriginOf(context.Request) + IdentityPaths.Device;
+        var page = (credentials.IsSet ? credentials.Value : origin.OriginOf(context.Request)) + IdentityPaths.Device;
         var shown = UserCode.Show(codes.UserCode);
         await WriteAsync(context, StatusCodes.Status200OK, new CodeAnswer(
-            codes.DeviceCode, shown, page, $"{page}?user_code={shown}", (int)codes.Lifetime.TotalSeconds, (int)codes.Interval.TotalSeconds), DeviceJson.Default.CodeAnswer);
+            codes.DeviceCode, shown, page, credentials.IsSet ? null : $"{page}?user_code={shown}", (int)codes.Lifetime.TotalSeconds, (int)codes.Interval.TotalSeconds), DeviceJson.Default.CodeAnswer);
     }
 
     public static async Task TokenAsync(HttpContext context, DeviceSignIns devices, IOptions<IdentityOptions> options, Audit audit)
@@ -50,7 +50,7 @@ internal static partial class DeviceEndpoints
             : WriteAsync(context, StatusCodes.Status200OK, new TokenAnswer(token, "Bearer", (long)options.Value.DeviceTokenLifetime.TotalSeconds), DeviceJson.Default.TokenAnswer));
     }
 
-    public static async Task PageAsync(HttpContext context, DeviceSignIns devices, PageForms forms)
+    public static async Task PageAsync(HttpContext context, DeviceSignIns devices, PageForms forms, CredentialsOrigin credentials)
     {
         if (!PageForms.IsBySignIn(context))
         {
@@ -59,12 +59,12 @@ internal static partial class DeviceEndpoints
         }
 
         string? typed = context.Request.Query["user_code"];
-        if (string.IsNullOrEmpty(typed))
-        {
-            await AskForCodeAsync(context);
-            return;
-        }
+        // Where no fresh sign-in follows, the person types the code: a link, and a click that somebody else led to, is not enough to approve.
+        await (string.IsNullOrEmpty(typed) || credentials.IsAt(context) ? AskForCodeAsync(context, forms) : ShowAsync(context, devices, forms, credentials, typed));
+    }
 
+    private static async Task ShowAsync(HttpContext context, DeviceSignIns devices, PageForms forms, CredentialsOrigin credentials, string typed)
+    {
         if (await devices.IsGuessingAsync(context.User.GetUserId()))
         {
             await RefusalResponse.WriteAsync(context, IdentityRefusals.TooManyCodes);
@@ -85,12 +85,12 @@ internal static partial class DeviceEndpoints
             <form method="post" action="{IdentityPaths.Device}">
             {forms.HiddenField(context)}<input type="hidden" name="user_code" value="{code}">
             <p><button name="decision" value="approve">Approve</button> <button name="decision" value="deny">Deny</button></p>
-            <p><small>To approve you will be asked to sign in once more.</small></p>
+            {(credentials.IsAt(context) ? "" : "<p><small>To approve you will be asked to sign in once more.</small></p>")}
             </form>
             """);
     }
 
-    public static async Task DecideAsync(HttpContext context, DeviceSignIns devices, PageForms forms, FreshSignIn fresh, Audit audit)
+    public static async Task DecideAsync(HttpContext context, DeviceSignIns devices, PageForms forms, FreshSignIn fresh, CredentialsOrigin credentials, Audit audit)
     {
         if (!PageForms.IsBySignIn(context))
         {
@@ -100,6 +100,12 @@ internal static partial class DeviceEndpoints
 
         if (await forms.ReadAsync(context) is not { } form)
         {
+            return;
+        }
+
+        if (form["decision"] == "look")
+        {
+            await ShowAsync(context, devices, forms, credentials, form["user_code"].ToString());
             return;
         }
 
@@ -120,10 +126,11 @@ internal static partial class DeviceEndpoints
         }
     }
 
-    private static Task AskForCodeAsync(HttpContext context) => IdentityPage.WriteAsync(context, "Sign a device in", $"""
-        <form method="get" action="{IdentityPaths.Device}">
+    private static Task AskForCodeAsync(HttpContext context, PageForms forms) => IdentityPage.WriteAsync(context, "Sign a device in", $"""
+        <form method="post" action="{IdentityPaths.Device}">
+        {forms.HiddenField(context)}
         <label>The code that your device shows <input name="user_code" required maxlength="16" autocomplete="off" autocapitalize="characters" spellcheck="false"></label>
-        <p><button>Go on</button></p>
+        <p><button name="decision" value="look">Go on</button></p>
         </form>
         """);
 
@@ -147,13 +154,13 @@ internal static partial class DeviceEndpoints
         return context.Response.WriteAsJsonAsync(answer, type);
     }
 
-    internal sealed record CodeAnswer(string DeviceCode, string UserCode, string VerificationUri, string VerificationUriComplete, int ExpiresIn, int Interval);
+    internal sealed record CodeAnswer(string DeviceCode, string UserCode, string VerificationUri, string? VerificationUriComplete, int ExpiresIn, int Interval);
 
     internal sealed record TokenAnswer(string AccessToken, string TokenType, long ExpiresIn);
 
     internal sealed record ErrorAnswer(string Error);
 
-    [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower)]
+    [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
     [JsonSerializable(typeof(CodeAnswer))]
     [JsonSerializable(typeof(TokenAnswer))]
     [JsonSerializable(typeof(ErrorAnswer))]

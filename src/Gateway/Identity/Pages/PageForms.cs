@@ -24,5 +24,5 @@ internal sealed class PageForms(IAntiforgery antiforgery, SameOrigin sameOrigin)
     }
 
     /// <summary>Whether a person in a browser asks. A token must not be able to make others, or it would outlive its own revocation.</summary>
-    public static bool IsBySignIn(HttpContext context) => context.User.Identity?.AuthenticationType == IdentitySchemes.Cookie;
+    public static bool IsBySignIn(HttpContext context) => context.User.Identity?.AuthenticationType is IdentitySchemes.Cookie or IdentitySchemes.Credentials;
 }

@@ -8,7 +8,7 @@ namespace Gateway.Identity.Tokens;
 /// <summary>A user's own page of their tokens.</summary>
 internal static class TokenPages
 {
-    public static async Task ListAsync(HttpContext context, PersonalTokens tokens, PageForms forms, IOptions<IdentityOptions> options)
+    public static async Task ListAsync(HttpContext context, PersonalTokens tokens, PageForms forms, CredentialsOrigin credentials, IOptions<IdentityOptions> options)
     {
         if (!PageForms.IsBySignIn(context))
         {
@@ -27,7 +27,7 @@ internal static class TokenPages
             {field}
             <label>What it is for <input name="label" required maxlength="{TokenMaking.LongestLabel}" autocomplete="off"></label>
             <label>Ends after <input name="days" type="number" min="1" max="{most}" value="{Math.Min(30, most)}" required> days</label>
-            <p><button>Make token</button> <small>You will be asked to sign in once more.</small></p>
+            <p><button>Make token</button>{(credentials.IsAt(context) ? "" : " <small>You will be asked to sign in once more.</small>")}</p>
             </form>
             """);
     }
