@@ -140,7 +140,7 @@ public sealed class LimitTests(ITestOutputHelper output)
         var usual = await MedianAsync(alice, measured ? 500 : 1, default);
         using var stop = new CancellationTokenSource();
 
-        var slow = Enumerable.Range(0, count).Select(_ => DribbleAsync(gateway.Url.Port, stop.Token)).ToList();
+        var slow = Enumerable.Range(0, count).Select(_ => DribbleAsync(gateway.Url.Port, "GET / HTTP/1.1\r\nHost: a\r\nX-Slow: ", stop.Token)).ToList();
         var beside = await MedianAsync(alice, 50, measured ? TimeSpan.FromMinutes(1) : default);
         var held = slow.Count(static client => !client.IsCompleted);
 
@@ -153,6 +153,38 @@ public sealed class LimitTests(ITestOutputHelper output)
             Assert.Equal(count, held);
             Assert.True(beside <= usual * 2, $"{beside.TotalMilliseconds} ms beside the slow clients, {usual.TotalMilliseconds} ms without.");
         }
+    }
+
+    [Fact]
+    public async Task SlowBodiesByTheHundred_KeepNobodyElseWaiting_AndEndWhereNobodyWantsThem()
+    {
+        const int strangers = 300;
+        const int bodies = 300;
+        const int allowed = 100;
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync(
+            ("Proxying:ConcurrentPerUser", allowed.ToString(CultureInfo.InvariantCulture)), ("Proxying:RequestsPerAddress", "0"), ("Proxying:RequestsPerUser", "0"));
+        using var alice = gateway.ClientOf("alice");
+        (await alice.GetAsync("/")).EnsureSuccessStatusCode();
+        using (var mallory = gateway.ClientOf("mallory"))
+        {
+            (await mallory.GetAsync("/")).EnsureSuccessStatusCode();
+        }
+
+        using var stop = new CancellationTokenSource();
+        const string head = "POST /upload HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n";
+        var ofNobody = Enumerable.Range(0, strangers).Select(_ => DribbleAsync(gateway.Url.Port, head + "\r\n", stop.Token)).ToList();
+        var ofMallory = Enumerable.Range(0, bodies).Select(_ => DribbleAsync(gateway.Url.Port, $"{head}Authorization: Bearer {cloud.TokenOf("mallory")}\r\n\r\n", stop.Token)).ToList();
+
+        var refused = await Task.WhenAll(ofNobody).WaitAsync(RawClient.Limit);
+        await Eventually.HoldsAsync(() => ofMallory.Count(static body => body.IsCompleted) == bodies - allowed);
+        await MedianAsync(alice, 50, default);
+
+        Assert.All(refused, static answer => Assert.StartsWith("HTTP/1.1 401", answer, StringComparison.Ordinal));
+        Assert.Equal(allowed, ofMallory.Count(static body => !body.IsCompleted));
+        await stop.CancelAsync();
+        var ends = await Task.WhenAll(ofMallory).WaitAsync(RawClient.Limit);
+        Assert.Equal(bodies - allowed, ends.Count(static answer => answer.StartsWith("HTTP/1.1 429", StringComparison.Ordinal)));
     }
 
     /// <summary>How long a request of a user takes, over so many at least and for so long, all of which must be answered.</summary>
@@ -172,23 +204,23 @@ public sealed class LimitTests(ITestOutputHelper output)
         return times[times.Count / 2];
     }
 
-    /// <summary>One byte a second of a head that never ends; answers with what the gateway said when it cut it.</summary>
-    private static async Task<string> DribbleAsync(int port, CancellationToken stop)
+    /// <summary>One byte a second of what never ends; answers with what the gateway said when it cut it.</summary>
+    private static async Task<string> DribbleAsync(int port, string beginning, CancellationToken stop)
     {
         using var socket = await RawClient.ConnectAsync(port);
         var buffer = new byte[4096];
         var receiving = socket.ReceiveAsync(buffer);
-        var sent = await socket.SendAsync("GET / HTTP/1.1\r\nHost: a\r\nX-Slow: "u8.ToArray());
+        var sent = await socket.SendAsync(Encoding.ASCII.GetBytes(beginning));
         using var second = new PeriodicTimer(TimeSpan.FromSeconds(1), TimeProvider.System);
         try
         {
-            while (!receiving.IsCompleted)
+            while (!receiving.IsCompleted && !stop.IsCancellationRequested)
             {
                 await Task.WhenAny(receiving, second.WaitForNextTickAsync(stop).AsTask());
                 sent += await socket.SendAsync("x"u8.ToArray());
             }
 
-            return Encoding.Latin1.GetString(buffer, 0, await receiving);
+            return receiving.IsCompleted ? Encoding.Latin1.GetString(buffer, 0, await receiving) : "";
         }
         catch (SocketException)
         {

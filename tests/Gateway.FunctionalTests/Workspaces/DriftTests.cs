@@ -30,5 +30,26 @@ public sealed class DriftTests
         await Eventually.HoldsAsync(async () => (await DriftAsync(operators)).Count == 0);
     }
 
+    [Fact]
+    public async Task MachineThatClaimsToBeAnothers_IsListedAsDrift_AndChangesNobodysRoute()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync(("Reconciling:Every", "00:00:01"), ("Reconciling:Grace", "00:00:00"));
+        using var alice = gateway.ClientOf("alice");
+        using var mallory = gateway.ClientOf("mallory");
+        using var operators = gateway.OperatorClient();
+        await alice.GetAsync("/");
+        await mallory.GetAsync("/");
+        var (hers, hostile) = (cloud.Simulator.MachineOf("alice"), cloud.Simulator.MachineOf("mallory"));
+
+        hostile.Metadata["gateway_user"] = hers.Metadata["gateway_user"]!.GetValue<string>();
+
+        await Eventually.HoldsAsync(async () => (await DriftAsync(operators)).Any(found => found!["kind"]!.GetValue<string>() == "forged-metadata" && found["subject"]!.GetValue<string>() == hostile.Id));
+        Assert.Equal(hers.Id, await AnsweredByAsync(alice));
+        Assert.Equal(hostile.Id, await AnsweredByAsync(mallory));
+    }
+
+    private static async Task<string> AnsweredByAsync(HttpClient client) => (await client.GetFromJsonAsync<JsonNode>("/"))!["machine"]!.GetValue<string>();
+
     private static async Task<JsonArray> DriftAsync(HttpClient operators) => (await operators.GetFromJsonAsync<JsonNode>("/api/drift"))!["drift"]!.AsArray();
 }
