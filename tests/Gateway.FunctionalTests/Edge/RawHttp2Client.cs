@@ -9,8 +9,10 @@ internal sealed class RawHttp2Client : IDisposable
 {
     public const byte Data = 0;
     public const byte Headers = 1;
+    public const byte Priority = 2;
     public const byte Reset = 3;
     public const byte Settings = 4;
+    public const byte PushPromise = 5;
     public const byte Ping = 6;
     public const byte GoAway = 7;
     public const byte WindowUpdate = 8;
@@ -18,6 +20,8 @@ internal sealed class RawHttp2Client : IDisposable
 
     public const byte EndStream = 1;
     public const byte EndHeaders = 4;
+    public const byte Padded = 8;
+    public const byte Ack = 1;
 
     private static readonly byte[] Preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"u8.ToArray();
 
@@ -31,9 +35,16 @@ internal sealed class RawHttp2Client : IDisposable
     /// <summary>A connection that has begun as it should.</summary>
     public static async Task<RawHttp2Client> ConnectAsync(int port)
     {
-        var client = new RawHttp2Client(await RawClient.ConnectAsync(port));
-        await client.SendAsync(Preface);
+        var client = await BeginAsync(port, Preface);
         await client.SendAsync(Settings, 0, 0, []);
+        return client;
+    }
+
+    /// <summary>A connection that begins with these bytes.</summary>
+    public static async Task<RawHttp2Client> BeginAsync(int port, byte[] preface)
+    {
+        var client = new RawHttp2Client(await RawClient.ConnectAsync(port));
+        await client.SendAsync(preface);
         return client;
     }
 
@@ -120,6 +131,33 @@ internal sealed class RawHttp2Client : IDisposable
         catch (Exception cut) when (cut is IOException or EndOfStreamException)
         {
             return "closed";
+        }
+    }
+
+    /// <summary>The first complaint about the stream or the connection, whatever was answered before: <c>reset 5</c>, <c>goaway 1</c> or <c>closed</c>.</summary>
+    /// <exception cref="TimeoutException">The gateway did not complain.</exception>
+    public async Task<string> ComplaintAsync(int stream)
+    {
+        while (true)
+        {
+            if (await AnswerAsync(stream) is var end && (end == "closed" || end.Contains(' ', StringComparison.Ordinal)))
+            {
+                return end;
+            }
+        }
+    }
+
+    /// <summary>The payload of the next frame of the type and flags that is about the whole connection.</summary>
+    public async Task<byte[]> NextAsync(byte type, byte flags)
+    {
+        while (true)
+        {
+            var head = await ReadAsync(9);
+            var payload = await ReadAsync(BinaryPrimitives.ReadInt32BigEndian(head) >>> 8);
+            if (head[3] == type && head[4] == flags)
+            {
+                return payload;
+            }
         }
     }
 
