@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Gateway.Sessions;
 using Microsoft.Extensions.Options;
 
@@ -18,6 +19,12 @@ internal sealed partial class IdleSweeper(
     private const string Duty = "idle-sweep";
 
     private const int StopsAtOnce = 8;
+
+    /// <summary>The longest time to the next attempt at a machine that could not be put to sleep, in sweeps.</summary>
+    private const int LongestPause = 10;
+
+    // How often in a row each of those that are due could not be put to sleep. A replica that takes over begins anew.
+    private readonly ConcurrentDictionary<MachineId, int> _failures = new();
 
     /// <summary>Told what each attempt to put a machine to sleep came to. Set once, at start.</summary>
     public Action<MachineId, IdleStopOutcome> Decided { get; set; } = static (_, _) => { };
@@ -47,7 +54,13 @@ internal sealed partial class IdleSweeper(
     internal async Task<int> SweepAsync(CancellationToken cancellationToken)
     {
         var lease = options.Value.SweepEvery * 2 + options.Value.ConsentGrace;
-        if (!await visitMap.HoldDutyAsync(Duty, replica.Name, lease, cancellationToken) || !await MapIsSettledAsync(cancellationToken))
+        if (!await visitMap.HoldDutyAsync(Duty, replica.Name, lease, cancellationToken))
+        {
+            _failures.Clear();
+            return 0;
+        }
+
+        if (!await MapIsSettledAsync(cancellationToken))
         {
             return 0;
         }
@@ -55,7 +68,7 @@ internal sealed partial class IdleSweeper(
         var due = await visitMap.ReadDueAsync(time.GetUtcNow(), options.Value.StopsPerSweep, cancellationToken);
         var left = options.Value.StopsPerSweep - due.Count;
         var suspendedLong = left > 0 ? await visitMap.ReadSuspendedAsync(time.GetUtcNow() - options.Value.SuspendedFor, left, cancellationToken) : [];
-        var turns = due.Select(machine => (Machine: machine, Stop: (Func<MachineId, CancellationToken, Task<IdleStopOutcome>>)stop.RunAsync))
+        var turns = due.Select(machine => (Machine: machine, Stop: (Func<MachineId, CancellationToken, Task<IdleStopOutcome>>)StopDueAsync))
             .Concat(suspendedLong.Select(machine => (machine, (Func<MachineId, CancellationToken, Task<IdleStopOutcome>>)suspended.RunAsync)))
             .ToList();
         // Bounded here rather than by Parallel, which would leave the caller's context and with it a simulation's schedule.
@@ -78,6 +91,30 @@ internal sealed partial class IdleSweeper(
                 }
             }
         }
+    }
+
+    /// <summary>
+    /// A sweep takes so many at most, first those that are due for longest. Without a pause, the machines of a host that does not answer would be tried in every
+    /// sweep, and all others would stay awake for them.
+    /// </summary>
+    private async Task<IdleStopOutcome> StopDueAsync(MachineId machine, CancellationToken cancellationToken)
+    {
+        var outcome = await stop.RunAsync(machine, cancellationToken);
+        if (outcome is not IdleStopOutcome.Failed)
+        {
+            _failures.TryRemove(machine, out _);
+            return outcome;
+        }
+
+        // The first failure may have passed by the next sweep.
+        var times = _failures.AddOrUpdate(machine, 1, static (_, before) => before + 1);
+        if (times > 1)
+        {
+            var pause = options.Value.SweepEvery * Math.Min(Math.Pow(2, times - 2), LongestPause);
+            await visitMap.ReportAsync([new IdleReport(machine, time.GetUtcNow() + pause, DateTimeOffset.UnixEpoch)], cancellationToken);
+        }
+
+        return outcome;
     }
 
     /// <summary>

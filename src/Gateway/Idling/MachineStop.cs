@@ -57,7 +57,8 @@ internal sealed partial class MachineStop(ISessionMap map, IMachines machines, R
             return await LeaveAsync(claim, fence.Failure, token);
         }
 
-        await WaitUntilRestsAsync(record, null, "settled", token);
+        // Its stop may never end: it is looked at again by whoever comes next, and no sweep waits for it.
+        await machines.WaitAsync(record.App, record.Machine, "settled", null, OneWait, token);
         return await WriteTruthAsync(claim, token);
     }, cancellationToken);
 

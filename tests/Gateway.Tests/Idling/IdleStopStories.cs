@@ -323,6 +323,99 @@ public sealed class IdleStopStories
         Assert.NotNull(two);
     });
 
+    [Fact]
+    public void Lease_that_somebody_else_holds_for_minutes_leaves_the_machine_awake_until_it_ends() => IdlingWorld.Run(async world =>
+    {
+        var (one, two, _) = await world.ThreeAsync();
+        await world.Machines.LeaseAsync(IdlingWorld.App, world.Machine, TimeSpan.FromMinutes(5), "somebody else", CancellationToken.None);
+
+        Assert.Equal(IdleStopOutcome.Failed, await one.StopAsync());
+        Assert.Equal((MachineRecordState.Awake, null), (world.Record.State, world.Record.Lease));
+        Assert.False(await two.VisitAsync(Moment) is WakeOutcome.Refused);
+        Assert.Empty(two.Cut);
+        Assert.Equal((PlatformState.Started, 0), (world.State, world.Machines.CallsOf("start")));
+
+        await world.PassAsync(world.Options.IdleAfter);
+        Assert.Equal(IdleStopOutcome.Asleep, await one.StopAsync());
+    });
+
+    [Fact]
+    public void Lease_that_somebody_else_holds_for_minutes_over_a_dead_owners_stop_is_waited_out() => IdlingWorld.Run(async world =>
+    {
+        var (one, two, _) = await world.ThreeAsync();
+        one.Process.DieBefore(one.Process.Steps + 12);
+        _ = one.StopAsync();
+        await world.PassAsync(TimeSpan.FromSeconds(20));
+        await world.Machines.LeaseAsync(IdlingWorld.App, world.Machine, TimeSpan.FromMinutes(5), "somebody else", CancellationToken.None);
+
+        Assert.Equal(IdleStopOutcome.Failed, await two.StopAsync());
+        Assert.Equal((MachineRecordState.Stopping, null), (world.Record.State, world.Record.Lease));
+
+        await world.PassAsync(TimeSpan.FromMinutes(5));
+        await two.StopAsync();
+        Assert.Equal(world.State is PlatformState.Started ? MachineRecordState.Awake : MachineRecordState.Asleep, world.Record.State);
+        Assert.Null(world.Record.Lease);
+    });
+
+    [Theory]
+    [InlineData("suspend")]
+    [InlineData("stop")]
+    public void Sleep_that_does_not_come_is_asked_for_once_and_written_down_when_it_does(string call) => IdlingWorld.Run(async world =>
+    {
+        var (one, two, _) = await world.ThreeAsync();
+        world.Options.Suspend = call == "suspend";
+        (world.Machines.SuspendDelay, world.Machines.StopDelay) = (TimeSpan.FromMinutes(20), TimeSpan.FromMinutes(20));
+
+        for (var sweep = 0; sweep < 5; sweep++)
+        {
+            Assert.Equal(IdleStopOutcome.Failed, await (sweep % 2 == 0 ? one : two).StopAsync());
+            Assert.Equal((MachineRecordState.Stopping, null), (world.Record.State, world.Record.Lease));
+        }
+
+        await world.PassAsync(TimeSpan.FromMinutes(20));
+        Assert.Equal(IdleStopOutcome.Asleep, await one.StopAsync());
+        Assert.Equal(1, world.Machines.CallsOf(call));
+        Assert.Equal((MachineRecordState.Asleep, null), (world.Record.State, world.Record.Lease));
+    });
+
+    [Theory]
+    [InlineData(nameof(MachinesFailureKind.Unavailable))]
+    [InlineData(nameof(MachinesFailureKind.LeaseHeld))]
+    [InlineData(null)]
+    public void Machines_that_cannot_be_put_to_sleep_keep_no_other_one_awake(string? refusal) => IdlingWorld.Run(async world =>
+    {
+        (world.Options.IdleAfter, world.Options.ReplicaLease) = (TimeSpan.FromMinutes(10), TimeSpan.FromMinutes(2));
+        var (one, two, _) = await world.ThreeAsync();
+        using (two.Visits.Open(world.Machine, socket: false, counts: true))
+        {
+            // More than one sweep takes, and due long before the machine that this is about.
+            var stuck = await world.DueAsync(world.Options.StopsPerSweep + 10);
+            if (refusal is { } kind)
+            {
+                foreach (var machine in stuck)
+                {
+                    world.Machines.FailNext("lease", Enum.Parse<MachinesFailureKind>(kind), times: 1000, machine);
+                }
+            }
+            else
+            {
+                foreach (var machine in stuck)
+                {
+                    world.Machines.Hang(machine);
+                }
+            }
+
+            _ = one.SweepForEverAsync();
+            await world.PassAsync(TimeSpan.FromMinutes(15));
+            Assert.Equal(MachineRecordState.Awake, world.Record.State);
+        }
+
+        var left = world.Time.GetUtcNow();
+        await world.UntilAsync(() => world.Record.State is MachineRecordState.Asleep);
+
+        Assert.InRange(world.Time.GetUtcNow() - left, world.Options.IdleAfter, world.Options.IdleAfter + (world.Options.SweepEvery * 3));
+    });
+
     private static void Pause(IdlingReplica replica, bool now)
     {
         if (now)

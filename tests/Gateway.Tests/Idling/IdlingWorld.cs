@@ -39,7 +39,7 @@ internal sealed class IdlingWorld
 
     public IdlingOptions Options { get; } = new();
 
-    public MachineRecord Record => Map.Machines.Single();
+    public MachineRecord Record => Map.Find(Machine)!;
 
     public PlatformState State => Machines.Find(Machine)!.State;
 
@@ -76,18 +76,32 @@ internal sealed class IdlingWorld
         }
     }
 
-    public async Task WriteAsync(MachineRecordState state, RecordLease? lease = null, RecordFailure? failure = null) => await Map.For("other").WriteAsync(
+    public Task WriteAsync(MachineRecordState state, RecordLease? lease = null, RecordFailure? failure = null) => WriteAsync(Machine, state, lease, failure);
+
+    /// <summary>More machines that are awake and due now, beside the one of the stories.</summary>
+    public async Task<IReadOnlyList<MachineId>> DueAsync(int machines)
+    {
+        var added = Enumerable.Range(0, machines).Select(i => Machines.Add(App, $"ws-more-{i}", state: PlatformState.Started).Id).ToList();
+        foreach (var machine in added)
+        {
+            await WriteAsync(machine, MachineRecordState.Awake);
+        }
+
+        return added;
+    }
+
+    private async Task WriteAsync(MachineId machine, MachineRecordState state, RecordLease? lease = null, RecordFailure? failure = null) => await Map.For("other").WriteAsync(
         new MachineRecord
         {
-            Machine = Machine,
+            Machine = machine,
             App = App,
             State = state,
             Boot = 1,
-            Address = Machines.Find(Machine)!.PrivateAddress,
+            Address = Machines.Find(machine)!.PrivateAddress,
             Lease = lease,
             Failure = failure,
             ChangedAt = Time.GetUtcNow(),
-            Epoch = Map.Machines.SingleOrDefault()?.Epoch ?? 0,
+            Epoch = Map.Find(machine)?.Epoch ?? 0,
         },
         CancellationToken.None);
 }

@@ -1,3 +1,4 @@
+using Gateway.Machines;
 using Gateway.Provisioning;
 using Gateway.Sessions;
 using Gateway.Tests.Simulation;
@@ -172,6 +173,33 @@ public sealed class HalfMadeWorkspaceTests
 
         Assert.Equal(ProvisionRefusal.Failed, refused.Reason);
         Assert.Null(Assert.Single(_stage.Map.Sessions).Machine);
+    }
+
+    [Fact]
+    public void Volume_claimed_by_a_machine_that_is_not_proven_to_be_the_users_gives_them_neither_it_nor_another_volume()
+    {
+        var volume = _stage.Machines.AddVolume(_stage.App, _stage.Names.VolumeName(Alice));
+        _stage.Machines.Add(_stage.App, "somebody-elses", volume: volume.Id);
+
+        var refused = Assert.IsType<ProvisionOutcome.Refused>(_stage.Ensure(_stage.Provisioner("a")));
+
+        Assert.Equal(ProvisionRefusal.Failed, refused.Reason);
+        Assert.Equal((1, 1), (_stage.Machines.Machines.Count, _stage.Machines.Volumes.Count));
+        Assert.Null(Assert.Single(_stage.Map.Sessions).Machine);
+    }
+
+    [Fact]
+    public void Volume_claimed_by_another_machine_between_the_look_and_the_creation_is_not_taken_from_it()
+    {
+        var stranger = _stage.Machines.Add(_stage.App, "somebody-elses");
+        _stage.Machines.FailNext("create", new MachinesFailure(MachinesFailureKind.VolumeClaimed, 412, "failed_precondition: volume already claimed") { Other = stranger.Id }, times: 20);
+
+        var refused = Assert.IsType<ProvisionOutcome.Refused>(_stage.Ensure(_stage.Provisioner("a")));
+
+        Assert.Equal(ProvisionRefusal.Failed, refused.Reason);
+        Assert.Equal((1, 1), (_stage.Machines.Machines.Count, _stage.Machines.Volumes.Count));
+        _stage.Machines.Quiet();
+        Assert.NotEqual(stranger.Id, _stage.Persist(_stage.Provisioner("b")).Machine);
     }
 
     [Fact]

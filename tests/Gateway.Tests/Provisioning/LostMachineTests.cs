@@ -62,6 +62,23 @@ public sealed class LostMachineTests
         Assert.Equal(_stage.Names.MachineName(Alice, 1), _stage.Machines.Find(after.Machine!.Value)!.Name);
     }
 
+    [Theory]
+    [InlineData(2)]
+    [InlineData(30)]
+    public void Claim_of_the_lost_machine_that_lingers_on_its_volume_is_waited_out(int times)
+    {
+        var provisioner = _stage.Provisioner("a");
+        var before = _stage.Persist(provisioner);
+        _stage.Machines.DestroyBehindOurBack(before.Machine!.Value);
+        _stage.Machines.FailNext("create", new MachinesFailure(MachinesFailureKind.VolumeClaimed, 412, "failed_precondition: volume already claimed") { Other = before.Machine }, times);
+
+        _stage.Replace(provisioner, before);
+        var after = _stage.Persist(provisioner);
+
+        Assert.Equal((before.Volume, _stage.Names.MachineName(Alice)), (after.Volume, _stage.Machines.Find(after.Machine!.Value)!.Name));
+        Assert.Single(_stage.Machines.Volumes);
+    }
+
     [Fact]
     public void Volume_lost_as_well_is_for_an_operator_and_no_empty_one_takes_its_place()
     {

@@ -88,6 +88,25 @@ public sealed class UpgradeTests
     }
 
     [Fact]
+    public void Lease_that_somebody_else_holds_for_minutes_puts_the_upgrade_off_and_keeps_nobody_out_for_longer()
+    {
+        var session = _stage.Sleeping(Alice);
+        _stage.Base.Options.Image = UpgradeStage.After;
+        var waker = _stage.Waker("one");
+        _stage.Base.World.Run(() => _stage.Machines.LeaseAsync(session.App, session.Machine!.Value, TimeSpan.FromMinutes(3), "somebody else", default));
+
+        Assert.IsType<WakeOutcome.Refused>(_stage.Wake(waker, session));
+        _stage.Base.World.Pass(TimeSpan.FromMinutes(3), TimeSpan.FromSeconds(10));
+        UpgradeStage.IsAwake(_stage.Wake(waker, session));
+        Assert.Equal(UpgradeStage.Before, _stage.ImageOf(session));
+
+        Sleep(session);
+        _stage.Base.World.Pass(TimeSpan.FromMinutes(11), TimeSpan.FromSeconds(10));
+        UpgradeStage.IsAwake(_stage.Wake(waker, session));
+        Assert.Equal(UpgradeStage.After, _stage.ImageOf(session));
+    }
+
+    [Fact]
     public void Refused_upgrade_is_tried_again_after_its_pause()
     {
         var session = _stage.Sleeping(Alice);

@@ -29,6 +29,7 @@ internal sealed class SimulatedMachine(MachineId id, string app, string name, st
     public PlatformState State { get; set; } = PlatformState.Created;
     public string? Address { get; set; }
     public bool HostFull { get; set; }
+    public bool Hangs { get; set; }
     public bool HostUnreachable { get; set; }
     public BootBehaviour Boot { get; set; } = BootBehaviour.Healthy;
     public DateTimeOffset? ReadyAt { get; set; }

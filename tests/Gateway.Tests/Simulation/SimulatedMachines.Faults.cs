@@ -46,6 +46,9 @@ internal sealed partial class SimulatedMachines
 
     public void HostUnreachable(MachineId machine, bool unreachable = true) => Touch(machine, (found, _) => found.HostUnreachable = unreachable);
 
+    /// <summary>A stop or suspend of it is accepted and does not end.</summary>
+    public void Hang(MachineId machine) => Touch(machine, (found, _) => found.Hangs = true);
+
     /// <summary>How the boots of the machine go from now on.</summary>
     public void NextBoots(MachineId machine, BootBehaviour behaviour) => Touch(machine, (found, _) => found.Boot = behaviour);
 

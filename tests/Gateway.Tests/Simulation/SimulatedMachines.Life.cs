@@ -6,6 +6,8 @@ namespace Gateway.Tests.Simulation;
 /// <summary>What happens to a machine: boots, stops, leases and waiting for them.</summary>
 internal sealed partial class SimulatedMachines
 {
+    private static readonly TimeSpan ForEver = TimeSpan.FromDays(365);
+
     public Task<MachinesResult<Done>> StartAsync(string app, MachineId machine, string? nonce, CancellationToken cancellationToken) =>
         CallAsync("start", app, machine.Value, now => Change<Done>(app, machine, nonce, found => Start(found, now)), cancellationToken);
 
@@ -143,7 +145,7 @@ internal sealed partial class SimulatedMachines
             machine.State = PlatformState.Stopping;
             machine.ReadyAt = null;
             Event(machine, "stop", now, requested: true);
-            machine.After(now, StopDelay, (found, at) => Exited(found, at, 0, outOfMemory: false, requested: true));
+            machine.After(now, machine.Hangs ? ForEver : StopDelay, (found, at) => Exited(found, at, 0, outOfMemory: false, requested: true));
         }
 
         return default(Done);
@@ -165,7 +167,7 @@ internal sealed partial class SimulatedMachines
         machine.State = PlatformState.Suspending;
         machine.ReadyAt = null;
         Event(machine, "suspend", now, requested: true);
-        machine.After(now, SuspendDelay, (found, at) =>
+        machine.After(now, machine.Hangs ? ForEver : SuspendDelay, (found, at) =>
         {
             found.State = PlatformState.Suspended;
             found.RestingSince = at;

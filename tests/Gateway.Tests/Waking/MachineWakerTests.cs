@@ -249,6 +249,45 @@ public sealed class MachineWakerTests
     });
 
     [Fact]
+    public void Lease_that_somebody_else_holds_for_minutes_is_a_clear_refusal_and_its_end_lets_the_next_request_in() => WakingWorld.Run(async world =>
+    {
+        await world.Machines.LeaseAsync(WakingWorld.App, world.Machine, TimeSpan.FromMinutes(4), "somebody else", CancellationToken.None);
+        var replica = world.Replica();
+
+        var asked = world.Time.GetUtcNow();
+        Assert.IsType<WakeOutcome.Refused>(await replica.WakeAsync());
+        Assert.InRange(world.Time.GetUtcNow() - asked, TimeSpan.Zero, WakingWorld.Hold + TimeSpan.FromSeconds(1));
+        await Task.Delay(TimeSpan.FromMinutes(4), world.Time);
+
+        Assert.IsType<WakeOutcome.Awake>(await replica.WakeAsync());
+        Assert.Equal(1, world.Machines.AcceptedStarts(world.Machine));
+    });
+
+    [Theory]
+    [InlineData(nameof(MachineRecordState.Asleep))]
+    [InlineData(nameof(MachineRecordState.Stopping))]
+    public void Stop_that_does_not_end_is_a_clear_refusal_and_its_end_lets_the_next_request_in(string state) => WakingWorld.Run(async world =>
+    {
+        await world.Replica().WakeAsync();
+        world.Machines.StopDelay = TimeSpan.FromMinutes(30);
+        await world.Machines.StopAsync(WakingWorld.App, world.Machine, null, null, CancellationToken.None);
+        await world.WriteRecordAsync(Enum.Parse<MachineRecordState>(state), boot: world.Record!.Boot);
+        var replica = world.Replica("two");
+
+        for (var attempt = 0; attempt < 5; attempt++)
+        {
+            var asked = world.Time.GetUtcNow();
+            Assert.IsType<WakeOutcome.Refused>(await replica.WakeAsync());
+            Assert.InRange(world.Time.GetUtcNow() - asked, TimeSpan.Zero, WakingWorld.Hold + TimeSpan.FromSeconds(1));
+            await Task.Delay(TimeSpan.FromMinutes(3), world.Time);
+        }
+
+        await Task.Delay(TimeSpan.FromMinutes(30), world.Time);
+        Assert.IsType<WakeOutcome.Awake>(await replica.WakeAsync());
+        Assert.Equal(2, world.Machines.AcceptedStarts(world.Machine));
+    });
+
+    [Fact]
     public void Map_that_dies_during_a_wake_does_not_fail_it() => WakingWorld.Run(async world =>
     {
         var waking = world.Replica().WakeAsync();
