@@ -14,7 +14,7 @@ internal static class GatewayTelemetry
     /// <summary>How long it was held for a wake; linked to that wake, whoever began it.</summary>
     public const string Hold = "gateway.hold";
 
-    /// <summary>A wake, below the hold of the request that began it. It goes on when that request has left.</summary>
+    /// <summary>A wake, below the hold of the request that began it, or a trace of its own if that is not traced. It goes on when that request has left.</summary>
     public const string Wake = "gateway.wake";
 
     /// <summary>A call of the Machines API, with all its tries.</summary>
@@ -28,4 +28,7 @@ internal static class GatewayTelemetry
     /// <summary>A span of the request that is traced, or null when none is.</summary>
     public static Activity? Start(string name, ActivityKind kind = ActivityKind.Internal) =>
         Activity.Current is { Recorded: true } above && above.Source == Source ? Source.StartActivity(name, kind) : null;
+
+    /// <summary>A span of something that requests share: below the one that began it, or of its own where that is not traced, so that the others have something to link to. Null when nothing is traced at all.</summary>
+    public static Activity? StartShared(string name) => Start(name) ?? Source.StartActivity(name, ActivityKind.Internal, default(ActivityContext));
 }

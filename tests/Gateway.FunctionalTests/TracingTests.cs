@@ -55,6 +55,29 @@ public sealed class TracingTests
     }
 
     [Fact]
+    public async Task RequestHeldForAWakeThatNoTracedRequestBegan_IsLinkedToIt()
+    {
+        using var spans = new Spans();
+        await using var cloud = await GatewayEnvironment.StartAsync(static options => options.Delays.EchoBoot = TimeSpan.FromSeconds(1));
+        var gateway = await cloud.StartGatewayAsync(All);
+        using var operators = gateway.OperatorClient();
+        using var alice = gateway.ClientOf("alice");
+        await alice.GetAsync("/");
+        using var stopped = await operators.PostAsync("/api/routes/alice/stop", null);
+        await Eventually.HoldsAsync(async () => (await operators.GetStringAsync("/api/routes/alice")).Contains("\"state\":\"asleep\"", StringComparison.Ordinal));
+        var trace = ActivityTraceId.CreateRandom();
+
+        using var asked = await operators.PostAsync("/api/routes/alice/wake", null);
+        await TraceParentToldAsync(gateway, "alice", $"00-{trace}-{ClientSpan}-01");
+        await Eventually.HoldsAsync(() => spans.Of(trace, GatewayTelemetry.Hold).Length == 1);
+
+        var wake = Assert.Single(Assert.Single(spans.Of(trace, GatewayTelemetry.Hold)).Links).Context;
+        Assert.NotEqual(trace, wake.TraceId);
+        await Eventually.HoldsAsync(() => spans.Of(wake.TraceId, GatewayTelemetry.Wake).Length == 1);
+        Assert.NotEmpty(spans.Of(wake.TraceId, GatewayTelemetry.MachinesCall));
+    }
+
+    [Fact]
     public async Task RequestThatIsNotDrawn_HasNoSpan_AndItsOwnHeaderPassesWhateverTheClientSaysOfSampling()
     {
         using var spans = new Spans();

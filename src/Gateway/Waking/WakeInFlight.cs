@@ -45,13 +45,13 @@ internal sealed partial class WakeInFlight
     /// <summary>This wake, and not another replica's, saw the machine come up.</summary>
     public bool HasWoken => Progress.At(WakeStep.Starting) is not null && Progress.At(WakeStep.Ready) is not null;
 
-    /// <summary>The wake's own span, which those who are held for it link to; null: the request that began it is not traced. Written by <see cref="RunAsync()"/> as it begins.</summary>
+    /// <summary>The wake's own span, which those who are held for it link to; null: nothing is traced. Written by <see cref="RunAsync()"/> as it begins.</summary>
     public Activity? Trace => Volatile.Read(ref _trace);
 
     /// <summary>Does the work; answers with an outcome whatever happens.</summary>
     public async Task<WakeOutcome> RunAsync()
     {
-        using var span = GatewayTelemetry.Start(GatewayTelemetry.Wake);
+        using var span = GatewayTelemetry.StartShared(GatewayTelemetry.Wake);
         span?.SetTag("gateway.machine", _request.Machine.Value);
         Volatile.Write(ref _trace, span);
         QueueWatch.Current = Progress.Queue;
