@@ -78,6 +78,9 @@ public sealed class ManyRoutesTests(ITestOutputHelper output) : IAsyncLifetime
         }
 
         var random = new Random(1);
+        // What people's requests cost is to be the same whatever the map holds.
+        using var alice = _gateway.ClientOf("alice");
+        await TimeAsync("a warm request to a workspace", () => "/", alice);
         await TimeAsync("page of 100", () => "/api/routes?limit=100&cursor=" + new Gateway.Operations.RoutePlace(Gateway.Operations.RouteOrder.User, new UserId(NameOf(random.Next(Count)))).Write());
         await TimeAsync("page of 100 by last activity", () => "/api/routes?limit=100&sort=-last_activity");
         await TimeAsync("page of 100 asleep", () => "/api/routes?limit=100&state=asleep&user=" + NameOf(random.Next(Count))[..^4] + "*");
@@ -107,13 +110,13 @@ public sealed class ManyRoutesTests(ITestOutputHelper output) : IAsyncLifetime
         Assert.True(times[4] <= 300, "the console's first paint is above 300 ms");
     }
 
-    private async Task TimeAsync(string what, Func<string> path)
+    private async Task TimeAsync(string what, Func<string> path, HttpClient? client = null)
     {
         var times = new List<double>();
         for (var i = 0; i < 320; i++)
         {
             var asked = TimeProvider.System.GetTimestamp();
-            using var answer = await _operator.GetAsync(path());
+            using var answer = await (client ?? _operator).GetAsync(path());
             await answer.Content.ReadAsByteArrayAsync();
             Assert.True(answer.IsSuccessStatusCode);
             if (i >= 20)

@@ -78,6 +78,33 @@ public sealed class MapCostTests(ITestOutputHelper output)
         Assert.InRange(commands.Count / watched.TotalSeconds, 0.1, 3);
     }
 
+    /// <summary>So its cost does not depend on what the map holds. What is told of its use is told by turns, however many requests there were.</summary>
+    [Fact]
+    public async Task WarmRequests_AskTheMapNothing()
+    {
+        const int Requests = 2000;
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync();
+        using var alice = gateway.ClientOf("alice");
+        using (await alice.GetAsync("/"))
+        {
+        }
+
+        await using var monitor = await RedisMonitor.StartAsync(cloud.Redis.Url);
+        var began = TimeProvider.System.GetTimestamp();
+        for (var i = 0; i < Requests; i++)
+        {
+            using var answer = await alice.GetAsync("/");
+            Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        }
+
+        // As at rest, and once more for each turn in which something passed.
+        var allowed = 10 + (6 * TimeProvider.System.GetElapsedTime(began).TotalSeconds);
+        output.WriteLine($"{monitor.Commands.Count} commands during {Requests} warm requests in {TimeProvider.System.GetElapsedTime(began).TotalSeconds:F1} s");
+        Assert.InRange(monitor.Commands.Count, 0, allowed);
+        Assert.InRange(allowed, 0, Requests / 2);
+    }
+
     /// <summary>The command, and for a script the first key it is about.</summary>
     private static string KindOf(string command)
     {
