@@ -33,7 +33,7 @@ internal static class ApiExamples
     {
         Detail = new RouteDetail
         {
-            SessionState = "assigned", SessionChangedAt = Noon.AddDays(-30), MachineState = "awake", MachineChangedAt = Noon.AddSeconds(1.3), Make = new MachineMake(Spec), Visits = [Visits],
+            SessionState = "assigned", SessionChangedAt = Noon.AddDays(-30), VolumeGb = 5, MachineState = "awake", MachineChangedAt = Noon.AddSeconds(1.3), Make = new MachineMake(Spec), Visits = [Visits],
             Timers = new RouteTimers(900, 3600, Next.At, null), LastWake = Woken, Next = Next,
         },
     };

@@ -16,6 +16,9 @@ internal sealed record RouteDetail
 
     public DateTimeOffset? ClosedAt { get; init; }
 
+    /// <summary>The volume's size when it was last looked at; null: nobody looked.</summary>
+    public int? VolumeGb { get; init; }
+
     public string? MachineState { get; init; }
 
     public DateTimeOffset? MachineChangedAt { get; init; }
@@ -77,4 +80,8 @@ internal sealed record RouteWhy
 
     /// <summary>The machine's states of the last day, earliest first.</summary>
     public IReadOnlyList<StateChange> Timeline { get; init; } = [];
+
+    /// <summary>As in <see cref="RouteDetail.AgeSeconds"/>; the causes, who blocks a stop and what comes next are not known then.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public double? AgeSeconds { get; init; }
 }

@@ -38,6 +38,7 @@ internal sealed class RouteDossier(IRouteHistory history, IRouteIndex index, IOp
         SessionLease = route.Session.Lease,
         SessionFailure = route.Session.Failure,
         ClosedAt = route.Session.ClosedAt,
+        VolumeGb = route.Session.VolumeGb,
         MachineState = route.Machine is { } record ? RouteState.Name(record.State) : null,
         MachineChangedAt = route.Machine?.ChangedAt,
         MachineLease = route.Machine?.Lease,
@@ -71,6 +72,15 @@ internal sealed class RouteDossier(IRouteHistory history, IRouteIndex index, IOp
         };
     }
 
+    /// <summary>Why, as far as this replica knows while Redis is away: why it is so is kept there.</summary>
+    public static RouteWhy KnownHere(RouteView route) => new()
+    {
+        Id = route.Id,
+        State = route.State,
+        Summary = $"In state {route.State} when Redis last answered this replica. What keeps or woke it is told when Redis is back.",
+        AgeSeconds = route.Detail?.AgeSeconds,
+    };
+
     /// <summary>The rule of design section 7: any request stands against a stop, and a socket does within its attached time.</summary>
     private bool Blocks(OpenVisits visits) => visits.Requests > 0 || (visits.Sockets > 0 && visits.LastActivity + options.Value.AttachedFor > time.GetUtcNow());
 
@@ -97,7 +107,7 @@ internal sealed class RouteDossier(IRouteHistory history, IRouteIndex index, IOp
             return new PlannedAction("stop", pinned, "an operator pinned it until then");
         }
 
-        return new PlannedAction("stop", idle, blocking.Count > 0 ? "visits are open: this moment moves on as long as they are" : "nothing passes, and Idling:IdleAfter is over then");
+        return new PlannedAction("stop", idle, blocking.Count > 0 ? "visits are open: this moment moves on as long as they are" : "nothing passes, and it sleeps when Idling:IdleAfter is over");
     }
 
     private static string Summary(FoundRoute route, List<OpenVisits> blocking, PlannedAction? next, IReadOnlyList<RouteCause> causes)

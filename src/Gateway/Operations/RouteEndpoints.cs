@@ -51,16 +51,16 @@ internal static partial class RouteEndpoints
         await response.WriteAsJsonAsync(route, RouteJson.Default.RouteView);
     });
 
-    public static Task WhyAsync(HttpContext context, string id, RouteListing listing, RouteDossier dossier) => AnswerAsync(context, async () =>
+    public static Task WhyAsync(HttpContext context, string id, RouteListing listing, RouteDossier dossier, KnownRoutes known) => AnswerAsync(context, async () =>
     {
-        if (await FindAsync(id, listing, context.RequestAborted) is not { } found)
+        if (!RouteId.TryParse(id, out var user) || await ExplainAsync(user.Value, listing, dossier, known, context.RequestAborted) is not { } why)
         {
             await RefuseAsync(context, NoSuchRoute);
             return;
         }
 
         context.Response.Headers.CacheControl = "no-store";
-        await context.Response.WriteAsJsonAsync(await dossier.WhyAsync(found, context.RequestAborted), RouteJson.Default.RouteWhy);
+        await context.Response.WriteAsJsonAsync(why, RouteJson.Default.RouteWhy);
     });
 
     public static Task WakeAsync(HttpContext context, string id, RouteListing listing, RouteSources sources, ILogger<RouteListing> logger) => AnswerAsync(context, async () =>
@@ -184,6 +184,18 @@ internal static partial class RouteEndpoints
         catch (SessionMapUnavailableException) when (known.Find(user) is { } route)
         {
             return route;
+        }
+    }
+
+    private static async Task<RouteWhy?> ExplainAsync(UserId user, RouteListing listing, RouteDossier dossier, KnownRoutes known, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await listing.FindAsync(user, cancellationToken) is { } found ? await dossier.WhyAsync(found, cancellationToken) : null;
+        }
+        catch (SessionMapUnavailableException) when (known.Find(user) is { } route)
+        {
+            return RouteDossier.KnownHere(route);
         }
     }
 

@@ -52,6 +52,7 @@ internal static class DriftKinds
     public const string PlatformAutostop = "platform-autostop";
     public const string ServicesOnWorkspace = "services-on-workspace";
     public const string WrongRegion = "wrong-region";
+    public const string WrongVolumeSize = "wrong-volume-size";
     public const string FillingVolume = "filling-volume";
     public const string OrphanVolume = "orphan-volume";
 }

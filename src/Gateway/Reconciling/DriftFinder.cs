@@ -142,6 +142,11 @@ internal sealed class DriftFinder(WorkspaceNames names, IOptions<ReconcilingOpti
         var users = findings.Sessions.Where(session => session.Volume is not null).ToLookup(session => session.Volume!.Value, session => session.User);
         drifts.AddRange(findings.Volumes.Where(found => found.Volume is { Usable: true, BytesTotal: > 0 } && users[found.Volume.Id].Any() && found.Volume.BytesUsed >= found.Volume.BytesTotal / 100.0 * options.Value.FullAtPercent)
             .Select(found => Filling(found.App, found.Volume, [.. users[found.Volume.Id]])));
+        var assigned = findings.Sessions.Where(session => session is { State: SessionState.Assigned, Volume: not null }).ToLookup(session => session.Volume!.Value);
+        drifts.AddRange(findings.Volumes.Select(found => (found.App, found.Volume, Wrong: assigned[found.Volume.Id].Where(session => session.VolumeGb is { } believed && believed != found.Volume.SizeGb).ToList()))
+            .Where(found => found.Volume.Usable && found.Wrong.Count > 0)
+            .Select(found => Of(DriftKinds.WrongVolumeSize, found.App, found.Volume.Id.Value, [.. found.Wrong.Select(session => session.User)],
+                $"The volume has {found.Volume.SizeGb} GB, the map says {found.Wrong[0].VolumeGb}.", "The map is corrected, and the ledger counts by it.", DriftRepairKind.Safe)));
         var known = findings.Sessions.Select(session => session.Volume).OfType<VolumeId>().ToHashSet();
         drifts.AddRange(findings.Volumes.Where(found => found.Volume is { AttachedMachine: null, Usable: true } && !known.Contains(found.Volume.Id))
             .Select(found => Of(DriftKinds.OrphanVolume, found.App, found.Volume.Id.Value, [], $"Volume {found.Volume.Name} in {found.Volume.Region} belongs to no machine and no session.", "It is never destroyed by itself: an operator does that, or restores from it.", DriftRepairKind.Operator)));

@@ -24,7 +24,18 @@ internal sealed class DriftRepair(ISessionMap map, IMachines machines, Workspace
         if (drift.Kind is DriftKinds.FillingVolume)
         {
             var extended = await machines.ExtendVolumeAsync(drift.App, new VolumeId(drift.Subject), int.Parse(drift.Other!, CultureInfo.InvariantCulture), cancellationToken);
-            return extended.IsOk ? $"extended to {drift.Other} GB" : $"the platform refused: {extended.Failure.Kind}";
+            if (!extended.IsOk)
+            {
+                return $"the platform refused: {extended.Failure.Kind}";
+            }
+
+            await CorrectSizeAsync(drift, extended.Value.SizeGb, cancellationToken);
+            return $"extended to {drift.Other} GB";
+        }
+
+        if (drift.Kind is DriftKinds.WrongVolumeSize)
+        {
+            return await CorrectSizeAsync(drift, findings.Volumes.First(found => found.Volume.Id.Value == drift.Subject).Volume.SizeGb, cancellationToken);
         }
 
         var machine = new MachineId(drift.Subject);
@@ -132,6 +143,19 @@ internal sealed class DriftRepair(ISessionMap map, IMachines machines, Workspace
         }
 
         return "the entries were written anew";
+    }
+
+    private async Task<string> CorrectSizeAsync(Drift drift, int sizeGb, CancellationToken cancellationToken)
+    {
+        foreach (var user in drift.Users)
+        {
+            if (await map.FindSessionAsync(new UserId(user), cancellationToken) is { State: SessionState.Assigned } session && session.Volume?.Value == drift.Subject)
+            {
+                await map.WriteAsync(session with { VolumeGb = sizeGb }, cancellationToken);
+            }
+        }
+
+        return "the map was corrected";
     }
 
     private async Task<string> CorrectRegionAsync(Drift drift, MachineRecord? record, Findings findings, CancellationToken cancellationToken)

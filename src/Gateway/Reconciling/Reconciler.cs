@@ -50,6 +50,7 @@ internal sealed partial class Reconciler(
         // The map first: what is made while the platform is read is then a machine too many for a moment, and not a session without one.
         await ReadMapAsync(findings, cancellationToken);
         var incomplete = await ReadPlatformAsync(findings, cancellationToken);
+        await LearnSizesAsync(findings, cancellationToken);
         var pass = new ReconcilePass(time.GetUtcNow(), time.GetElapsedTime(started).TotalSeconds, findings.Machines.Count, findings.Sessions.Count, findings.Volumes.Count, incomplete, replica.Name);
         var found = await drifts.MergeAsync(finder.Find(findings), pass, cancellationToken);
         metrics.Compared(found);
@@ -60,6 +61,20 @@ internal sealed partial class Reconciler(
 
         Log.Compared(logger, pass.Machines, pass.Sessions, found.Count, pass.Seconds);
         return pass;
+    }
+
+    /// <summary>A volume that was not made here, or was found with its machine, has a size that nobody looked at yet.</summary>
+    private async Task LearnSizesAsync(Findings findings, CancellationToken cancellationToken)
+    {
+        var sizes = findings.Volumes.DistinctBy(static found => found.Volume.Id).ToDictionary(static found => found.Volume.Id, static found => found.Volume.SizeGb);
+        foreach (var session in findings.Sessions.Where(static session => session is { State: SessionState.Assigned, Volume: not null, VolumeGb: null }))
+        {
+            if (sizes.TryGetValue(session.Volume!.Value, out var gb))
+            {
+                // One that changed since it was read is looked at the next time.
+                await map.WriteAsync(session with { VolumeGb = gb }, cancellationToken);
+            }
+        }
     }
 
     private bool MayRepair(Drift drift) => drift.LastSeen - drift.FirstSeen >= options.Value.Grace && drift.Repair switch

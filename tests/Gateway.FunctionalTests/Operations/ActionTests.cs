@@ -18,6 +18,7 @@ public sealed class ActionTests : IAsyncLifetime
     private GatewayEnvironment _cloud = null!;
     private RunningGateway _gateway = null!;
     private HttpClient _operator = null!;
+    private string _id = null!;
 
     public async Task InitializeAsync()
     {
@@ -25,9 +26,7 @@ public sealed class ActionTests : IAsyncLifetime
         _gateway = await _cloud.StartGatewayAsync();
         _gateway.Services.GetRequiredService<ILoggerFactory>().AddProvider(new KeptLog(_log));
         _operator = _gateway.OperatorClient();
-        using var alice = _gateway.ClientOf("alice");
-        using var woken = await alice.GetAsync("/");
-        Assert.Equal(HttpStatusCode.OK, woken.StatusCode);
+        _id = await VisitAsync("alice");
     }
 
     public async Task DisposeAsync()
@@ -36,9 +35,12 @@ public sealed class ActionTests : IAsyncLifetime
         await _cloud.DisposeAsync();
     }
 
-    [Fact]
-    public async Task Action_IsAccepted_SaysWhereToWatch_DoesNothingMoreWhenRepeated_AndIsAudited()
+    [Theory]
+    [InlineData("alice")]
+    [InlineData("../a/b.c ü🦊*%2F?#")]
+    public async Task Action_IsAccepted_SaysWhereToWatch_DoesNothingMoreWhenRepeated_AndIsAudited(string user)
     {
+        _id = await VisitAsync(user);
         var left = await ActionsAsync();
         foreach (var (method, path, body) in new (string, string, object?)[]
         {
@@ -48,7 +50,7 @@ public sealed class ActionTests : IAsyncLifetime
             ("POST", "volume", new { size_gb = 8 }),
             ("POST", "upgrade", null),
             ("POST", "kick", null),
-            ("PUT", "", new { app = GatewayEnvironment.App, machine = _cloud.Simulator.MachineOf("alice").Id }),
+            ("PUT", "", new { app = GatewayEnvironment.App, machine = (await RouteAsync()).GetProperty("machine").GetString() }),
             ("POST", "stop", null), ("POST", "suspend", null),
         })
         {
@@ -60,9 +62,9 @@ public sealed class ActionTests : IAsyncLifetime
         // What is done anew each time it is asked for is not done by a repeat that names the reading it was decided on.
         await AsleepAsync();
         await AssertOnceAsync(left, "restart", null);
-        await AssertAcceptedAsync("POST", "snapshots", null, watch: "/api/routes/alice/snapshots");
+        await AssertAcceptedAsync("POST", "snapshots", null, watch: "snapshots");
         left.Remove("POST snapshots");
-        var snapshots = await _operator.GetFromJsonAsync<JsonElement>("/api/routes/alice/snapshots");
+        var snapshots = await _operator.GetFromJsonAsync<JsonElement>($"/api/routes/{_id}/snapshots");
         await Eventually.HoldsAsync(async () => (await RouteAsync()).GetProperty("state").GetString() == "awake");
         await AssertOnceAsync(left, "restore", new { snapshot = snapshots.GetProperty("snapshots")[0].GetProperty("id").GetString() });
 
@@ -73,11 +75,29 @@ public sealed class ActionTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task NameOfAnyCharacters_IsFound_AndItsIdReadsEverythingThereIsOfTheUser()
+    {
+        const string name = "../a/b.c ü🦊*%2F?#";
+        _id = await VisitAsync(name);
+        var document = await _operator.GetFromJsonAsync<JsonElement>("/openapi/v1.json");
+        var paths = document.GetProperty("paths").EnumerateObject().Where(static path => path.Name.Contains('{', StringComparison.Ordinal) && path.Value.TryGetProperty("get", out _)).Select(static path => path.Name).ToList();
+        Assert.NotEmpty(paths);
+        foreach (var path in paths.Append("/users/{id}").Append("/?q={id}"))
+        {
+            using var answer = await _operator.GetAsync(path.Replace("?q={id}", "?q=" + Uri.EscapeDataString(name), StringComparison.Ordinal).Replace("{id}", _id, StringComparison.Ordinal).Replace("{user}", _id, StringComparison.Ordinal));
+
+            Assert.True(answer.StatusCode == HttpStatusCode.OK, $"{path} was answered {answer.StatusCode}: {await answer.Content.ReadAsStringAsync()}");
+        }
+
+        Assert.Equal(_id, (await _operator.GetFromJsonAsync<JsonElement>("/api/costs?user=" + Uri.EscapeDataString(name))).GetProperty("id").GetString());
+    }
+
+    [Fact]
     public async Task StaleIfMatch_IsRefusedByEveryAction_WithThePresentOne()
     {
         foreach (var action in await ActionsAsync())
         {
-            using var answer = await SendAsync(_operator, action, "alice", null, ifMatch: "\"1-1\"");
+            using var answer = await SendAsync(_operator, action, _id, null, ifMatch: "\"1-1\"");
 
             await ProgramTests.AssertProblemAsync(answer, HttpStatusCode.PreconditionFailed, "stale");
             Assert.Equal(ETag(await RouteAsync()), answer.Headers.ETag!.Tag);
@@ -92,7 +112,7 @@ public sealed class ActionTests : IAsyncLifetime
         var before = ETag(await RouteAsync());
         foreach (var action in await ActionsAsync())
         {
-            using var answer = await SendAsync(viewer, action, "alice", null);
+            using var answer = await SendAsync(viewer, action, _id, null);
 
             await ProgramTests.AssertProblemAsync(answer, HttpStatusCode.Forbidden, "not-operator");
         }
@@ -108,10 +128,22 @@ public sealed class ActionTests : IAsyncLifetime
         _cloud.Redis.Kill();
         foreach (var action in actions)
         {
-            using var answer = await SendAsync(_operator, action, "alice", action == "PUT " ? new { app = GatewayEnvironment.App, machine } : new { snapshot = "vs_1" }, ifMatch: "\"1-1\"");
+            using var answer = await SendAsync(_operator, action, _id, action == "PUT " ? new { app = GatewayEnvironment.App, machine } : new { snapshot = "vs_1" }, ifMatch: "\"1-1\"");
 
             await ProgramTests.AssertProblemAsync(answer, HttpStatusCode.ServiceUnavailable, "session-map-unavailable");
         }
+    }
+
+    /// <summary>The id by which the user is found once they have a workspace.</summary>
+    private async Task<string> VisitAsync(string user)
+    {
+        using var client = _gateway.ClientOf(user);
+        using var woken = await client.GetAsync("/");
+        Assert.Equal(HttpStatusCode.OK, woken.StatusCode);
+        var found = await _operator.GetFromJsonAsync<JsonElement>("/api/routes?user=" + Uri.EscapeDataString(user));
+        var route = Assert.Single(found.GetProperty("routes").EnumerateArray());
+        Assert.Equal(user, route.GetProperty("user").GetString());
+        return route.GetProperty("id").GetString()!;
     }
 
     private async Task AssertOnceAsync(HashSet<string> left, string action, object? body)
@@ -120,7 +152,7 @@ public sealed class ActionTests : IAsyncLifetime
         await AssertAcceptedAsync("POST", action, body, ifMatch: decidedOn);
         await Eventually.HoldsAsync(async () => ETag(await RouteAsync()) != decidedOn);
 
-        using var again = await SendAsync(_operator, "POST " + action, "alice", body, decidedOn);
+        using var again = await SendAsync(_operator, "POST " + action, _id, body, decidedOn);
 
         await ProgramTests.AssertProblemAsync(again, HttpStatusCode.PreconditionFailed, "stale");
         Assert.True(left.Remove("POST " + action));
@@ -129,19 +161,19 @@ public sealed class ActionTests : IAsyncLifetime
     private async Task AssertAcceptedAsync(string method, string path, object? body, string? watch = null, string? ifMatch = null)
     {
         _log.Clear();
-        using var answer = await SendAsync(_operator, $"{method} {path}", "alice", body, ifMatch);
+        using var answer = await SendAsync(_operator, $"{method} {path}", _id, body, ifMatch);
 
         Assert.True(answer.StatusCode == HttpStatusCode.Accepted, $"{method} {path} was answered {answer.StatusCode}: {await answer.Content.ReadAsStringAsync()}");
-        Assert.Equal(watch ?? (path == "volume" ? "/api/routes/alice/volume" : "/api/routes/alice"), answer.Headers.Location!.ToString());
+        Assert.Equal((watch ?? (path == "volume" ? path : "")) is { Length: > 0 } part ? $"/api/routes/{_id}/{part}" : "/api/routes/" + _id, answer.Headers.Location!.ToString());
         Assert.Equal("</api/events>; rel=\"monitor\"", Assert.Single(answer.Headers.GetValues("Link")));
         Assert.Equal(method == "DELETE" && path.Length == 0, answer.Headers.ETag is null);
         var pattern = path.Length == 0 ? "/api/routes/{id}" : "/api/routes/{id}/" + path;
-        await Eventually.HoldsAsync(() => Task.FromResult(_log.Any(line => line.Contains($"Operator ops from 127.0.0.1: {method} {pattern} on alice was answered 202", StringComparison.Ordinal))));
+        await Eventually.HoldsAsync(() => Task.FromResult(_log.Any(line => line.Contains($"Operator ops from 127.0.0.1: {method} {pattern} on {_id} was answered 202", StringComparison.Ordinal))));
     }
 
     private Task AsleepAsync() => Eventually.HoldsAsync(async () => (await RouteAsync()).GetProperty("state").GetString() == "asleep");
 
-    private Task<JsonElement> RouteAsync() => _operator.GetFromJsonAsync<JsonElement>("/api/routes/alice");
+    private Task<JsonElement> RouteAsync() => _operator.GetFromJsonAsync<JsonElement>("/api/routes/" + _id);
 
     private static string ETag(JsonElement route) =>
         string.Create(CultureInfo.InvariantCulture, $"\"{route.GetProperty("session_epoch").GetInt64()}-{route.GetProperty("machine_epoch").GetInt64()}\"");

@@ -116,6 +116,9 @@ public sealed class OperatedTests
         Assert.Equal("alice", Assert.Single(list.GetProperty("routes").EnumerateArray()).GetProperty("id").GetString());
         Assert.Equal("awake", route.GetProperty("state").GetString());
         Assert.True(route.GetProperty("detail").GetProperty("age_seconds").GetDouble() >= 0);
+        var why = await WhyAsync(ops, "alice");
+        Assert.Equal("awake", why.GetProperty("state").GetString());
+        Assert.True(why.GetProperty("age_seconds").GetDouble() >= 0);
     }
 
     [Fact]

@@ -74,5 +74,7 @@ public sealed class RecoveryTests
         Assert.True(before["bytes_used"]!.GetValue<long>() > 0);
         Assert.Equal((HttpStatusCode.Accepted, HttpStatusCode.Accepted, HttpStatusCode.BadRequest, HttpStatusCode.NotFound), (grown.StatusCode, same.StatusCode, smaller.StatusCode, nobodys.StatusCode));
         Assert.Equal(8, Assert.Single(cloud.Simulator.Volumes).SizeGb);
+        // What the ledger counts by.
+        Assert.Equal(8, (await operators.GetFromJsonAsync<JsonNode>("/api/routes/alice"))!["detail"]!["volume_gb"]!.GetValue<int>());
     }
 }

@@ -239,6 +239,32 @@ public sealed class DriftTests
 
         Assert.Equal(by == 0 ? 1 : 0, drifts.Count(drift => drift.Kind == DriftKinds.FillingVolume));
         Assert.Equal(then, Assert.Single(_stage.Machines.Volumes).SizeGb);
+        Assert.Equal(then, _stage.Base.Map.Sessions.Single().VolumeGb);
+    }
+
+    [Fact]
+    public void Volume_whose_size_nobody_looked_at_is_looked_at_and_that_is_no_drift()
+    {
+        _stage.Sleeping("alice");
+        _stage.Write(_stage.Base.Map.Sessions.Single() with { VolumeGb = null });
+
+        Assert.Empty(_stage.Look());
+
+        Assert.Equal(_stage.Machines.Volumes.Single().SizeGb, _stage.Base.Map.Sessions.Single().VolumeGb);
+    }
+
+    [Fact]
+    public void Volume_of_another_size_than_the_map_says_is_corrected_there()
+    {
+        var session = _stage.Sleeping("alice");
+        _stage.Write(_stage.Base.Map.Sessions.Single() with { VolumeGb = 8 });
+
+        var first = Assert.Single(_stage.Look());
+        var after = _stage.LookAfterTheGrace();
+
+        Assert.Equal((DriftKinds.WrongVolumeSize, session.Volume!.Value.Value), (first.Kind, first.Subject));
+        Assert.Empty(after);
+        Assert.Equal(_stage.Machines.Volumes.Single().SizeGb, _stage.Base.Map.Sessions.Single().VolumeGb);
     }
 
     [Fact]

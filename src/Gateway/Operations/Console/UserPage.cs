@@ -91,7 +91,7 @@ internal sealed class UserPage(ConsoleLayout layout, RouteListing listing, Route
             ("Machine", Html.Of($"<code>{route.Machine ?? "none yet"}</code> in <code>{route.App}</code>")),
             ("Its record", Html.Of($"{detail.MachineState ?? "none"}{Since(detail.MachineChangedAt, now)}")),
             ("Held by", Html.Of($"{(detail.MachineLease ?? detail.SessionLease)?.Owner ?? "nobody"}")),
-            ("Volume", Html.Of($"<code>{route.Volume ?? "–"}</code>")),
+            ("Volume", Html.Of($"<code>{route.Volume ?? "–"}</code>{(detail.VolumeGb is { } gb ? Html.Of($" of {gb} GB") : Html.Empty)}")),
             ("Region", Html.Of($"{route.Region ?? "–"}")),
             ("Address", Html.Of($"<code>{route.Address ?? "–"}</code>")),
             ("Boot", Html.Of($"{Words.Number(route.Boot)}{(route.Suspended ? ", suspended" : "")}")),
