@@ -31,6 +31,7 @@ public sealed class ConsoleFixture : IAsyncLifetime
         Assertions.SetDefaultExpectTimeout((float)Eventually.Limit.TotalMilliseconds);
         Cloud = await GatewayEnvironment.StartAsync();
         Map = await MapReplica.StartAsync(Cloud.Redis.Url, "{gateway}");
+        await MakeAMonthAsync();
         foreach (var some in Enumerable.Range(0, Users).Chunk(250))
         {
             await Task.WhenAll(some.Select(AssignAsync));
@@ -76,12 +77,48 @@ public sealed class ConsoleFixture : IAsyncLifetime
 
     private async Task AssignAsync(int i)
     {
-        var machine = MachineOf(i);
-        var state = i % 40 == 0 ? MachineRecordState.Awake : MachineRecordState.Asleep;
-        var region = (i % 7) switch { 0 or 1 => "ams", 2 => "nrt", _ => "sjc" };
-        await Map.Map.WriteAsync(new MachineRecord { Machine = machine, App = GatewayEnvironment.App, State = state, Region = region, Boot = 1, Address = "::1" }, CancellationToken.None);
-        await Map.Map.WriteAsync(new Session { User = new UserId(string.Create(CultureInfo.InvariantCulture, $"user{i:0000}")), State = SessionState.Assigned, App = GatewayEnvironment.App, Machine = machine }, CancellationToken.None);
+        await Map.Map.WriteAsync(RecordOf(i, i % 40 == 0 ? MachineRecordState.Awake : MachineRecordState.Asleep), CancellationToken.None);
+        await Map.Map.WriteAsync(SessionOf(i), CancellationToken.None);
     }
+
+    /// <summary>The present month of twelve of those who are awake, as a ledger has it. Written before all else: the ledger counts on from the last word on a machine, and theirs stay as they are here.</summary>
+    private async Task MakeAMonthAsync()
+    {
+        var now = TimeProvider.System.GetUtcNow();
+        var first = LedgerMonth.Of(now).First;
+        var time = new SetTime(first);
+        await using var past = await MapReplica.StartAsync(Cloud.Redis.Url, "{gateway}", time);
+        for (var i = 0; i < 480; i += 40)
+        {
+            time.Now = first;
+            await past.Map.WriteAsync(SessionOf(i) with { Volume = new VolumeId($"vol_{i}"), VolumeGb = 5 }, CancellationToken.None);
+            var record = (await past.Map.WriteAsync(RecordOf(i, MachineRecordState.Asleep), CancellationToken.None)).Current!;
+            for (var day = 0; first.AddDays(day + 1) < now; day++)
+            {
+                var hours = ((i / 40) + (day * 3)) % 5;
+                time.Now = first.AddDays(day).AddHours(9);
+                record = (await past.Map.WriteAsync(record with { State = MachineRecordState.Awake }, CancellationToken.None)).Current!;
+                // Every third of them has a terminal open on which nothing passes.
+                var (turns, every) = i % 120 == 0 ? ("111111111111", 1) : ("222222222222", 5);
+                await Task.WhenAll(Enumerable.Range(0, hours * 60 / every).Select(report =>
+                    past.Ledger.ReportAsync((time.Now.ToUnixTimeSeconds() / 60) + (report * every), [new MachineUse(record.Machine, turns, every * 2_000_000, Used: true)], CancellationToken.None)));
+                time.Now += TimeSpan.FromHours(hours) + TimeSpan.FromMinutes(15);
+                record = (await past.Map.WriteAsync(record with { State = MachineRecordState.Asleep }, CancellationToken.None)).Current!;
+            }
+
+            time.Now = now;
+            await past.Map.WriteAsync(record with { State = MachineRecordState.Awake }, CancellationToken.None);
+        }
+    }
+
+    private static MachineRecord RecordOf(int i, MachineRecordState state)
+    {
+        var region = (i % 7) switch { 0 or 1 => "ams", 2 => "nrt", _ => "sjc" };
+        return new MachineRecord { Machine = MachineOf(i), App = GatewayEnvironment.App, State = state, Region = region, Boot = 1, Address = "::1" };
+    }
+
+    private static Session SessionOf(int i) =>
+        new() { User = new UserId(string.Create(CultureInfo.InvariantCulture, $"user{i:0000}")), State = SessionState.Assigned, App = GatewayEnvironment.App, Machine = MachineOf(i) };
 
     internal static MachineId MachineOf(int i) => new(string.Create(CultureInfo.InvariantCulture, $"m{i + 100:x13}"));
 

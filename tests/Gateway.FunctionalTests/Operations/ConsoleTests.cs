@@ -134,6 +134,19 @@ public sealed class ConsoleTests(ConsoleFixture console) : IClassFixture<Console
         await ShootAsync(await OpenAsync(browser, "/"), "console.png");
         await ShootAsync(await OpenAsync(browser, "/", ColorScheme.Dark), "console-dark.png");
         await ShootAsync(await OpenAsync(browser, "/", width: 390), "console-phone.png");
+        await ShootAsync(await OpenAsync(browser, "/users/user0040/stop"), "console-stop.png");
+    }
+
+    [Fact]
+    public async Task CostsPage_DrawsTheMonth_AndNamesWhoWasAwakeWithoutUse()
+    {
+        await using var browser = await RunningBrowser.StartAsync();
+        var page = await OpenAsync(browser, "/costs");
+
+        await Assertions.Expect(page.Locator("[aria-label='By day'] rect.cost-kept").First).ToBeAttachedAsync();
+        await Assertions.Expect(page.Locator("[aria-label='Awake without use'] tbody tr")).Not.ToHaveCountAsync(0);
+        await ShootAsync(page, "console-costs.png", whole: true);
+        await ShootAsync(await OpenAsync(browser, "/costs", ColorScheme.Dark, width: 390), "console-costs-phone.png", whole: true);
     }
 
     /// <summary>A day of one machine, and wakes of others, as a gateway in use would have written them.</summary>
@@ -180,9 +193,9 @@ public sealed class ConsoleTests(ConsoleFixture console) : IClassFixture<Console
         return page;
     }
 
-    private static async Task ShootAsync(IPage page, string name)
+    private static async Task ShootAsync(IPage page, string name, bool whole = false)
     {
-        var picture = await page.ScreenshotAsync();
+        var picture = await page.ScreenshotAsync(new PageScreenshotOptions { FullPage = whole });
         Assert.True(picture.Length > 10_000, $"{name} has {picture.Length} bytes: an empty page.");
         if (Folder is not null)
         {

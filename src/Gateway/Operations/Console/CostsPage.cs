@@ -9,13 +9,13 @@ namespace Gateway.Operations.Console;
 /// <summary>What a month cost, by the ledger, and what one will cost, for figures that whoever reads it fills in. Works without script.</summary>
 internal sealed class CostsPage(ConsoleLayout layout, CostLedger costs, IOptions<WorkspaceOptions> template, IOptions<CostOptions> prices, TimeProvider time)
 {
-    private const int Width = 720;
+    private const int Width = 960;
     private const int Height = 220;
     private const int Left = 60;
     private const int Bottom = 190;
     private const int Top = 12;
 
-    private static readonly int[] Hours = [0, 4, 8, 12, 16, 20, 24];
+    private static readonly int[] Plotted = [0, 4, 8, 12, 16, 20, 24];
 
     public async Task WriteAsync(HttpContext context)
     {
@@ -70,9 +70,9 @@ internal sealed class CostsPage(ConsoleLayout layout, CostLedger costs, IOptions
             <section class="card" aria-label="What it is made of">
             <h2>What it is made of</h2>
             <dl class="facts">
-            <div><dt>Running</dt><dd>{Dollars(costs.Money.Running)}: awake {Words.Span(TimeSpan.FromSeconds(costs.Use.AwakeSeconds))} in all, of which active {Words.Span(TimeSpan.FromSeconds(costs.Use.ActiveSeconds))} and attached {Words.Span(TimeSpan.FromSeconds(costs.Use.AttachedSeconds))}</dd></div>
+            <div><dt>Running</dt><dd>{Dollars(costs.Money.Running)}: awake {Hours(costs.Use.AwakeSeconds)} in all, of which active {Hours(costs.Use.ActiveSeconds)} and attached {Hours(costs.Use.AttachedSeconds)}</dd></div>
             <div><dt>Volumes</dt><dd>{Dollars(costs.Money.Volumes)}: {costs.Use.VolumeGbMonths:0.##} GB for a month</dd></div>
-            <div><dt>Images</dt><dd>{Dollars(costs.Money.Images)}: stopped {Words.Span(TimeSpan.FromSeconds(costs.Use.StoppedSeconds))} and suspended {Words.Span(TimeSpan.FromSeconds(costs.Use.SuspendedSeconds))} in all</dd></div>
+            <div><dt>Images</dt><dd>{Dollars(costs.Money.Images)}: {costs.Use.ImageGbMonths:0.##} GB for a month, while stopped {Hours(costs.Use.StoppedSeconds)} and suspended {Hours(costs.Use.SuspendedSeconds)} in all</dd></div>
             <div><dt>Sent out</dt><dd>{Dollars(costs.Money.Egress)}: {costs.Use.EgressBytes / 1e9:0.###} GB</dd></div>
             <div><dt>Wakes</dt><dd>{Words.Number(costs.Use.Wakes)}, {Words.Number(costs.Use.WakesWasted)} of them for nobody</dd></div>
             </dl>
@@ -118,7 +118,7 @@ internal sealed class CostsPage(ConsoleLayout layout, CostLedger costs, IOptions
         var (x, kept) = (Left + ((day.Date.Day - 1) * slot), day.Money.Volumes + day.Money.Images);
         var (below, whole) = (kept / most * (Bottom - Top), day.Money.Total / most * (Bottom - Top));
         return Html.Of($"""
-            <g><title>{day.Date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)}: {Dollars(day.Money.Total)}, awake {Words.Span(TimeSpan.FromSeconds(day.AwakeSeconds))} in all</title>
+            <g><title>{day.Date.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture)}: {Dollars(day.Money.Total)}, awake {Hours(day.AwakeSeconds)} in all</title>
             <rect class="cost-kept" x="{Coordinate(x + 1)}" y="{Coordinate(Bottom - below)}" width="{Coordinate(slot - 2)}" height="{Coordinate(below)}"/>
             <rect class="cost-awake" x="{Coordinate(x + 1)}" y="{Coordinate(Bottom - whole)}" width="{Coordinate(slot - 2)}" height="{Coordinate(whole - below)}"/>
             {(day.Date.Day == 1 || day.Date.Day % 5 == 0 ? Html.Of($"<text x=\"{Coordinate(x + (slot / 2))}\" y=\"{Bottom + 18}\" text-anchor=\"middle\">{day.Date.Day}</text>") : Html.Empty)}</g>
@@ -132,7 +132,7 @@ internal sealed class CostsPage(ConsoleLayout layout, CostLedger costs, IOptions
             <thead><tr><th scope="col">User</th><th scope="col">Without use</th><th scope="col">Awake</th><th scope="col">Wakes</th><th scope="col">Because of</th></tr></thead>
             <tbody>{Html.Join(machines, machine => Html.Of($"""
                 <tr><th scope="row">{(machine.Routes.Count == 0 ? Html.Of($"<code>{machine.Machine}</code>") : Html.Join(machine.Routes, id => Html.Of($"<a href=\"{ConsolePaths.Of(id)}\">{id}</a> ")))}</th>
-                <td data-label="Without use">{Words.Span(TimeSpan.FromSeconds(machine.IdleSeconds))}</td><td data-label="Awake">{Words.Span(TimeSpan.FromSeconds(machine.AwakeSeconds))}</td>
+                <td data-label="Without use">{Hours(machine.IdleSeconds)}</td><td data-label="Awake">{Hours(machine.AwakeSeconds)}</td>
                 <td data-label="Wakes">{Words.Number(machine.Wakes)}, {Words.Number(machine.WakesWasted)} for nobody</td><td data-label="Because of">{machine.Cause}</td></tr>
 
                 """))}</tbody></table>
@@ -184,15 +184,15 @@ internal sealed class CostsPage(ConsoleLayout layout, CostLedger costs, IOptions
     /// <summary>The total is a straight line over the hours; two bands below it, what is paid anyway and what is paid for being awake.</summary>
     private Html Plot(CostPlan plan)
     {
-        var totals = Hours.Select(hours => CostPlan.Of(plan.Asked with { HoursPerDay = hours }, prices.Value).Month.Total).ToList();
+        var totals = Plotted.Select(hours => CostPlan.Of(plan.Asked with { HoursPerDay = hours }, prices.Value).Month.Total).ToList();
         var most = Math.Max(totals.Max(), 0.01m);
-        var line = string.Join(' ', Hours.Select((hours, i) => $"{X(hours)},{Y(totals[i], most)}"));
-        var spoken = string.Join(", ", Hours.Select((hours, i) => $"{hours} h {Dollars(totals[i])}"));
+        var line = string.Join(' ', Plotted.Select((hours, i) => $"{X(hours)},{Y(totals[i], most)}"));
+        var spoken = string.Join(", ", Plotted.Select((hours, i) => $"{hours} h {Dollars(totals[i])}"));
         return Html.Of($"""
             <div class="scroll" tabindex="0" role="region" aria-label="Plot">
             <svg class="timeline" viewBox="0 0 {Width} {Height}" role="img" aria-label="Dollars a month by hours awake a day: {spoken}">
             {Html.Join([0m, most / 2, most], dollars => Html.Of($"<line class=\"t-hour\" x1=\"{Left}\" x2=\"{Width - 10}\" y1=\"{Y(dollars, most)}\" y2=\"{Y(dollars, most)}\"/><text x=\"{Left - 6}\" y=\"{Y(dollars, most)}\" text-anchor=\"end\">{Dollars(decimal.Round(dollars))}</text>"))}
-            {Html.Join(Hours, hours => Html.Of($"<text x=\"{X(hours)}\" y=\"{Bottom + 18}\" text-anchor=\"middle\">{hours} h</text>"))}
+            {Html.Join(Plotted, hours => Html.Of($"<text x=\"{X(hours)}\" y=\"{Bottom + 18}\" text-anchor=\"middle\">{hours} h</text>"))}
             <polyline class="cost-line" points="{line}"/>
             <circle class="cost-here" cx="{X(plan.Asked.HoursPerDay)}" cy="{Y(plan.Month.Total, most)}" r="5"><title>{plan.Asked.HoursPerDay} h a day, {Dollars(plan.Month.Total)} a month</title></circle>
             </svg>
@@ -205,6 +205,9 @@ internal sealed class CostsPage(ConsoleLayout layout, CostLedger costs, IOptions
     private static string Y(decimal dollars, decimal most) => Coordinate(Bottom - (dollars / most * (Bottom - Top)));
 
     private static string Coordinate(decimal value) => value.ToString("0.##", CultureInfo.InvariantCulture);
+
+    /// <summary>Sums over many machines: days would hide what they differ by.</summary>
+    private static string Hours(long seconds) => (seconds / 3600.0).ToString(seconds < 36_000 ? "0.#" : "N0", CultureInfo.InvariantCulture) + " h";
 
     private static string Dollars(decimal dollars) => "$" + dollars.ToString("N2", CultureInfo.InvariantCulture);
 }
