@@ -9,7 +9,7 @@ namespace LocalCloud;
 /// </summary>
 internal sealed class MachinesNetwork : IDisposable
 {
-    private const int First = 77, Last = 140, HeldPort = 10_000;
+    private const int First = 77, Last = 250, HeldPort = 10_000;
     private readonly Socket _held;
 
     private MachinesNetwork(string name, Socket held) => (Name, _held) = (name, held);
@@ -34,7 +34,7 @@ internal sealed class MachinesNetwork : IDisposable
             }
         }
 
-        throw new LocalCloudException("There are too many local clouds on this machine: stop one");
+        throw new LocalCloudException("There are too many local clouds and tests on this machine: stop one");
     }
 
     public void Dispose() => _held.Dispose();

@@ -39,6 +39,13 @@ internal sealed class ApiEndpoint(SimulatedCloud cloud, SimulatorOptions options
             (status, answer) = (error.Status, error.Body);
             cut = status == 0;
         }
+        catch (Exception broken) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            var what = $"{context.Request.Method} {context.Request.Path}: {broken.Message}";
+            options.Log?.Invoke(what);
+            options.OnBroken?.Invoke(what);
+            (status, answer) = (500, new ApiError(500, "internal: the simulator broke").Body);
+        }
 
         if (cut)
         {

@@ -73,7 +73,16 @@ internal sealed class Front(IPEndPoint address, Action<int, bool> tracksPort) : 
     private void Listen(FrontMode mode)
     {
         var listener = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        listener.Bind(address);
+        try
+        {
+            listener.Bind(address);
+        }
+        catch (SocketException taken)
+        {
+            listener.Dispose();
+            throw new IOException($"The machine's address {address} cannot be listened on ({taken.Message}): another simulator on this computer has the same network.", taken);
+        }
+
         _listener = listener;
         if (mode is FrontMode.Silent)
         {

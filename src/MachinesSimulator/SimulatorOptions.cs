@@ -25,6 +25,9 @@ internal sealed class SimulatorOptions
     /// <summary>Sees every call of the API with its answer.</summary>
     public Action<ObservedExchange>? OnExchange { get; set; }
 
+    /// <summary>Told of a call that broke in the simulator itself, such as a machine's address that another process has; its caller is answered 500.</summary>
+    public Action<string>? OnBroken { get; set; }
+
     /// <summary>Answers a request in the place of the image inside the simulator; false leaves it to that.</summary>
     public Func<HttpContext, Task<bool>>? Answer { get; set; }
 

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using System.Runtime.InteropServices;
+using Gateway.FunctionalTests.Cloud;
 using StackExchange.Redis;
 
 namespace Gateway.FunctionalTests;
@@ -14,7 +15,7 @@ internal sealed partial class RedisServer : IAsyncDisposable
     private const int Continue = 18;
 
     private readonly string _folder = Directory.CreateTempSubdirectory("gateway-map-").FullName;
-    private readonly int _port = FreePort();
+    private readonly int _port = FreePorts.Take();
     private Process? _process;
 
     public string Url => string.Create(CultureInfo.InvariantCulture, $"redis://127.0.0.1:{_port}");
@@ -42,6 +43,12 @@ internal sealed partial class RedisServer : IAsyncDisposable
 
         await Eventually.HoldsAsync(async () =>
         {
+            if (_process!.HasExited)
+            {
+                // Whoever answers on the port is another one, with another test's data.
+                throw new InvalidOperationException($"redis-server ended at its start: {await File.ReadAllTextAsync(Path.Combine(_folder, "log"))}");
+            }
+
             using var socket = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp);
             try
             {
@@ -84,13 +91,6 @@ internal sealed partial class RedisServer : IAsyncDisposable
         Kill();
         Directory.Delete(_folder, recursive: true);
         return ValueTask.CompletedTask;
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
     [LibraryImport("libc", EntryPoint = "kill")]

@@ -84,6 +84,20 @@ public sealed class AddressTests
     }
 
     [Fact]
+    public async Task AnAddressThatAnotherProcessHas_IsSaidSo_AndTheCallThatNeedsItIs500()
+    {
+        var broken = new System.Collections.Concurrent.ConcurrentQueue<string>();
+        await using var stage = await SimulatorStage.StartAsync(options => options.OnBroken = broken.Enqueue);
+        var id = await stage.CreateAsync("one", launch: false);
+        await stage.Simulator.ReachAsync(stage.Machine(id), "stopped");
+        using var other = new TcpListener(stage.Machine(id).Front.Address);
+        other.Start();
+
+        Assert.Equal(HttpStatusCode.InternalServerError, (await stage.DoAsync(id, "start")).Status);
+        Assert.Contains("another simulator", Assert.Single(broken), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task TheEcho_TellsTheTargetAsItWasSent()
     {
         await using var stage = await SimulatorStage.StartAsync();

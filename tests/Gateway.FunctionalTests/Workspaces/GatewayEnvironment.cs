@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using Gateway.FunctionalTests.Contract;
 using Gateway.FunctionalTests.Identity;
+using LocalCloud;
 using MachinesSimulator;
 using Xunit;
 
@@ -13,14 +13,14 @@ internal sealed class GatewayEnvironment : IAsyncDisposable
     public const string App = "my-jarvis-workspaces";
     public const string NameKey = "fake-name-key-for-tests-0123456789abcdef";
 
-    // Each environment has machines on loopback addresses of its own, so that tests run side by side.
-    private static int _networks = 100;
-
     private readonly List<RunningGateway> _gateways = [];
     private readonly ConcurrentQueue<string> _breaches;
 
-    private GatewayEnvironment(RedisServer redis, Simulator simulator, TestAuthority authority, ConcurrentQueue<string> breaches) =>
-        (Redis, Simulator, Authority, _breaches) = (redis, simulator, authority, breaches);
+    // Machines have loopback addresses that no other environment has, whether of this process or of another one on this computer.
+    private readonly MachinesNetwork _network;
+
+    private GatewayEnvironment(RedisServer redis, Simulator simulator, TestAuthority authority, MachinesNetwork network, ConcurrentQueue<string> breaches) =>
+        (Redis, Simulator, Authority, _network, _breaches) = (redis, simulator, authority, network, breaches);
 
     public RedisServer Redis { get; }
 
@@ -33,10 +33,11 @@ internal sealed class GatewayEnvironment : IAsyncDisposable
 
     public static async Task<GatewayEnvironment> StartAsync(Action<SimulatorOptions>? configure = null)
     {
+        var network = MachinesNetwork.Claim();
         var options = new SimulatorOptions
         {
             Url = "http://127.0.0.1:0",
-            Network = string.Create(CultureInfo.InvariantCulture, $"127.{Interlocked.Increment(ref _networks)}"),
+            Network = network.Name,
             RateLimits = false,
             Delays = new SimulatorDelays
             {
@@ -51,8 +52,10 @@ internal sealed class GatewayEnvironment : IAsyncDisposable
         };
         configure?.Invoke(options);
 
-        // What the gateway asks and what the simulator answers, in every test, is what the platform's contract says.
+        // What the gateway asks and what the simulator answers, in every test, is what the platform's contract says; and a simulator that breaks says so,
+        // rather than looking like a gateway that does not get on.
         var breaches = new ConcurrentQueue<string>();
+        options.OnBroken = breaches.Enqueue;
         var contract = ContractValidator.Load();
         options.OnExchange = exchange =>
         {
@@ -62,7 +65,7 @@ internal sealed class GatewayEnvironment : IAsyncDisposable
                 breaches.Enqueue($"{exchange.Method} {exchange.PathAndQuery} {exchange.Status}: {fault}");
             }
         };
-        return new GatewayEnvironment(await RedisServer.StartAsync(), await Simulator.StartAsync(options), await TestAuthority.StartAsync(), breaches);
+        return new GatewayEnvironment(await RedisServer.StartAsync(), await Simulator.StartAsync(options), await TestAuthority.StartAsync(), network, breaches);
     }
 
     /// <summary>One gateway in this process, listening on ports of its own.</summary>
@@ -89,6 +92,7 @@ internal sealed class GatewayEnvironment : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         // A gateway that does not stop well fails its test, and still leaves no process behind.
+        using (_network)
         await using (Redis)
         await using (Authority)
         await using (Simulator)
@@ -99,7 +103,7 @@ internal sealed class GatewayEnvironment : IAsyncDisposable
             }
         }
 
-        Assert.True(_breaches.IsEmpty, "Against the platform's contract: " + string.Join('\n', _breaches.Take(10)));
+        Assert.True(_breaches.IsEmpty, "Against the platform's contract, or a simulator that broke: " + string.Join('\n', _breaches.Take(10)));
     }
 
     public Dictionary<string, string?> GatewaySettings() => new(Settings)
