@@ -50,6 +50,28 @@ public sealed class OperatedTests
     }
 
     [Fact]
+    public async Task ActionOnASharedMachine_Is409WithTheNumberOfItsUsers_UnlessItIsMeantForAllOfThem()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync();
+        using var ops = gateway.OperatorClient();
+        using var alice = gateway.ClientOf("alice");
+        await alice.GetAsync("/");
+        using var assigned = await ops.PutAsJsonAsync("/api/routes/bob", new { app = GatewayEnvironment.App, machine = cloud.Simulator.MachineOf("alice").Id });
+        Assert.True(assigned.IsSuccessStatusCode);
+
+        foreach (var action in new[] { "stop", "suspend", "restart", "upgrade" })
+        {
+            using var refused = await ops.PostAsync($"/api/routes/alice/{action}", null);
+            Assert.Equal(HttpStatusCode.Conflict, refused.StatusCode);
+            Assert.Contains("2 users", await refused.Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        }
+
+        using var meant = await ops.PostAsync("/api/routes/alice/stop?shared=true", null);
+        Assert.Equal(HttpStatusCode.Accepted, meant.StatusCode);
+    }
+
+    [Fact]
     public async Task PinnedMachine_IsNotPutToSleep_UntilThePinIsTakenAway()
     {
         await using var cloud = await GatewayEnvironment.StartAsync();
