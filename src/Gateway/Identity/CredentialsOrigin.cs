@@ -7,9 +7,19 @@ namespace Gateway.Identity;
 /// The origin of its own at which credentials are shown and made, where one is configured. Nothing of a workspace is answered there, so none of its scripts
 /// runs there.
 /// </summary>
-internal sealed class CredentialsOrigin(IOptions<IdentityOptions> options)
+internal sealed class CredentialsOrigin
 {
-    private readonly Uri? _url = options.Value.Origin.Length > 0 ? new Uri(options.Value.Origin) : null;
+    private readonly Uri? _url;
+    private readonly string _name = "";
+
+    public CredentialsOrigin(IOptions<IdentityOptions> options)
+    {
+        if (options.Value.Origin.Length > 0)
+        {
+            _url = new Uri(options.Value.Origin);
+            _name = NameOf(_url);
+        }
+    }
 
     public bool IsSet => _url is not null;
 
@@ -23,7 +33,7 @@ internal sealed class CredentialsOrigin(IOptions<IdentityOptions> options)
     /// operators' door.
     /// </summary>
     public bool IsAt(HttpContext context) =>
-        _url is not null && context.Request.Host.Host.AsSpan().TrimEnd('.').Equals(NameOf(_url), StringComparison.OrdinalIgnoreCase) && !IOperatorsDoor.IsAt(context);
+        _url is not null && context.Request.Host.Host.AsSpan().TrimEnd('.').Equals(_name, StringComparison.OrdinalIgnoreCase) && !IOperatorsDoor.IsAt(context);
 
     /// <summary>The scheme that a browser is signed in by where it asks now.</summary>
     public string SignInSchemeAt(HttpContext context) => IsAt(context) ? IdentitySchemes.Credentials : IdentitySchemes.Cookie;

@@ -28,11 +28,27 @@ internal sealed class HostileWorkspace : IAsyncDisposable
     /// <summary>Every header the workspace was sent, as name and value.</summary>
     public ConcurrentQueue<string> Seen { get; }
 
-    public static async Task<HostileWorkspace> StartAsync()
+    /// <summary>The gateway as the browser sees it: another host name than the port's own if credentials have an origin of theirs.</summary>
+    public Uri Origin { get; private init; } = null!;
+
+    /// <summary>Where credentials are, of the same site as <see cref="Origin"/>; null: at the same.</summary>
+    public Uri? Credentials { get; private init; }
+
+    public static Task<HostileWorkspace> StartAsync() => StartAsync(null, null);
+
+    /// <summary>Behind a gateway whose credentials have an origin of their own, at a sibling host.</summary>
+    public static Task<HostileWorkspace> StartBesideCredentialsAsync()
+    {
+        var port = FreePorts.Take();
+        return StartAsync(new Uri($"http://work.example.localhost:{port}"), new Uri($"http://account.example.localhost:{port}"));
+    }
+
+    private static async Task<HostileWorkspace> StartAsync(Uri? origin, Uri? credentials)
     {
         var seen = new ConcurrentQueue<string>();
         var cloud = await GatewayEnvironment.StartAsync(options => options.Answer = context => AnswerAsync(context, seen));
-        var gateway = await cloud.StartGatewayAsync();
+        var gateway = await (origin is null || credentials is null ? cloud.StartGatewayAsync() : cloud.StartGatewayAsync(
+            ("Proxying:Listen", $"http://127.0.0.1:{origin.Port}"), ("Identity:PublicUrl", origin.GetLeftPart(UriPartial.Authority)), ("Identity:Origin", credentials.GetLeftPart(UriPartial.Authority))));
         using (var program = gateway.ClientOf("alice"))
         {
             // Awake before the browser comes: it is shown the workspace and no waiting page.
@@ -41,12 +57,12 @@ internal sealed class HostileWorkspace : IAsyncDisposable
 
         var browser = await RunningBrowser.StartAsync();
         var page = await browser.OpenAsync();
-        await page.GotoAsync(new Uri(gateway.Url, "/").ToString());
+        await page.GotoAsync(new Uri(origin ?? gateway.Url, "/").ToString());
         Assert.Equal("hostile", await page.TitleAsync());
 
         // From now on nobody is there to sign in anew: a provider that is asked to have the person do so only says when they last did.
         cloud.Authority.SignedInAt = static () => TimeProvider.System.GetUtcNow().AddHours(-1);
-        return new HostileWorkspace(cloud, gateway, browser, page, seen);
+        return new HostileWorkspace(cloud, gateway, browser, page, seen) { Origin = origin ?? gateway.Url, Credentials = credentials };
     }
 
     /// <summary>What the browser keeps under the gateway's own name.</summary>
