@@ -76,7 +76,8 @@ public sealed class HostileWorkspaceTests
     {
         await using var hostile = await HostileWorkspace.StartAsync();
 
-        await hostile.Page.EvaluateAsync(
+        // By way of the gateway's own page and the provider, back to where it is refused.
+        var back = await hostile.Page.RunAndWaitForResponseAsync(() => hostile.Page.EvaluateAsync(
             """
             async () => {
               const page = await (await fetch('/.gateway/tokens')).text();
@@ -93,11 +94,11 @@ public sealed class HostileWorkspaceTests
               document.body.append(form);
               setTimeout(() => form.submit());
             }
-            """);
+            """),
+            static answer => answer.Url.Contains("/.gateway/callback", StringComparison.Ordinal));
+        await back.FinishedAsync();
 
-        // By way of the gateway's own page and the provider, back to where it is refused.
-        await hostile.Page.WaitForURLAsync(static url => url.Contains("/.gateway/callback", StringComparison.Ordinal));
-
+        Assert.Equal(403, back.Status);
         await hostile.Page.GotoAsync(new Uri(hostile.Gateway.Url, "/.gateway/tokens").ToString());
         Assert.DoesNotContain("stolen", await hostile.Page.ContentAsync(), StringComparison.Ordinal);
     }
