@@ -81,7 +81,7 @@ internal sealed class RouteDossier(IRouteHistory history, IRouteIndex index, IOp
         AgeSeconds = route.Detail?.AgeSeconds,
     };
 
-    /// <summary>The rule of design section 7: any request stands against a stop, and a socket does within its attached time.</summary>
+    /// <summary>The rule of the idle stop: any request stands against a stop, and a socket does within its attached time.</summary>
     private bool Blocks(OpenVisits visits) => visits.Requests > 0 || (visits.Sockets > 0 && visits.LastActivity + options.Value.AttachedFor > time.GetUtcNow());
 
     private PlannedAction? Plan(FoundRoute route, DateTimeOffset? due, IReadOnlyList<OpenVisits> blocking)

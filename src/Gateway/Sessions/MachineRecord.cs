@@ -88,7 +88,7 @@ internal sealed record WakeCharge(
     [property: JsonPropertyName("user")] UserId User,
     [property: JsonPropertyName("at")] DateTimeOffset At);
 
-/// <summary>The states of design section 5. <see cref="Unknown"/>: a state of a newer version; leave it alone.</summary>
+/// <summary>What a machine is as far as the map knows. <see cref="Unknown"/>: a state of a newer version; leave it alone.</summary>
 internal enum MachineRecordState
 {
     Unknown,
