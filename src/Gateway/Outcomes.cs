@@ -65,7 +65,7 @@ internal static class Outcomes
         StatusCodes.Status400BadRequest, "disputed-path", "The path is ambiguous", "Its dot segments or encoded characters lead to the gateway's own paths when they are resolved. Write the path plainly.");
 
     public static readonly Refusal MalformedTarget = new(
-        StatusCodes.Status400BadRequest, "malformed-target", "The path is malformed", "It contains a blank or a control character. Encode it (%20).");
+        StatusCodes.Status400BadRequest, "malformed-target", "The path is malformed", "It contains a blank, a control character or one that is not ASCII. Encode it (%20, %C3%A9).");
 
     public static readonly Refusal FieldsOfOneConnection = new(
         StatusCodes.Status400BadRequest, "fields-of-one-connection", "A header that HTTP/2 does not have", "Transfer-Encoding, Upgrade, Keep-Alive and Proxy-Connection are HTTP/1.1's alone. Leave them out.");

@@ -127,7 +127,23 @@ internal sealed class WorkspaceRequest(
     private async Task<ProvisionOutcome> HeldAsync(HttpContext context, Caller caller, Func<CancellationToken, Task<ProvisionOutcome>> assign)
     {
         using var wait = Wait(context, caller);
-        return await assign(wait.Token);
+        var outcome = await assign(wait.Token);
+        // Its credential may have ended at the very end of the hold.
+        wait.Token.ThrowIfCancellationRequested();
+        return outcome;
+    }
+
+    private async Task<WakeOutcome> HeldAsync(HttpContext context, Caller caller, Visit visit, WakeRequest wake, long? doubted, Hold hold)
+    {
+        using var wait = Wait(context, caller);
+        var outcome = await waker.EnsureAwakeAsync(visit, wake, doubted, hold.Left, wait.Token);
+        if (wait.CutFor is not null)
+        {
+            (outcome as WakeOutcome.Awake)?.Answered();
+            wait.Token.ThrowIfCancellationRequested();
+        }
+
+        return outcome;
     }
 
     /// <summary>From here on the request is held, for as long as what let it in counts.</summary>
@@ -156,14 +172,13 @@ internal sealed class WorkspaceRequest(
             // Awake?
             if (visit.GateIsClosed || doubted is not null || record is not { State: MachineRecordState.Awake, Address: not null })
             {
-                using var wait = Wait(context, caller);
                 var asked = new WakeRequest(session.App, machine, caller.User, intent.Cause);
-                if (await background.PermitAsync(asked, intent.Right, record, wait.Token) is not { } wake)
+                if (await background.PermitAsync(asked, intent.Right, record, context.RequestAborted) is not { } wake)
                 {
                     return Outcomes.Of(background.Refused(caller.User));
                 }
 
-                var outcome = await waker.EnsureAwakeAsync(visit, wake, doubted, hold.Left, wait.Token);
+                var outcome = await HeldAsync(context, caller, visit, wake, doubted, hold);
                 if (outcome is WakeOutcome.Refused { Reason: WakeRefusal.Gone })
                 {
                     return await ReplaceAsync(context, caller, session, hold);

@@ -24,7 +24,7 @@ internal sealed partial class IdleSweeper(
     private const int LongestPause = 10;
 
     // How often in a row each of those that are due could not be put to sleep. A replica that takes over begins anew.
-    private readonly ConcurrentDictionary<MachineId, int> _failures = new();
+    private readonly ConcurrentDictionary<MachineId, (int Times, DateTimeOffset Last)> _failures = new();
 
     /// <summary>Told what each attempt to put a machine to sleep came to. Set once, at start.</summary>
     public Action<MachineId, IdleStopOutcome> Decided { get; set; } = static (_, _) => { };
@@ -63,6 +63,12 @@ internal sealed partial class IdleSweeper(
         if (!await MapIsSettledAsync(cancellationToken))
         {
             return 0;
+        }
+
+        var old = time.GetUtcNow() - options.Value.SweepEvery * LongestPause * 2;
+        foreach (var failure in _failures.Where(failure => failure.Value.Last < old).ToList())
+        {
+            _failures.TryRemove(failure);
         }
 
         var due = await visitMap.ReadDueAsync(time.GetUtcNow(), options.Value.StopsPerSweep, cancellationToken);
@@ -107,7 +113,7 @@ internal sealed partial class IdleSweeper(
         }
 
         // The first failure may have passed by the next sweep.
-        var times = _failures.AddOrUpdate(machine, 1, static (_, before) => before + 1);
+        var (times, _) = _failures.AddOrUpdate(machine, static (_, now) => (1, now), static (_, before, now) => (before.Times + 1, now), time.GetUtcNow());
         if (times > 1)
         {
             var pause = options.Value.SweepEvery * Math.Min(Math.Pow(2, times - 2), LongestPause);

@@ -1,4 +1,5 @@
 using System.Text.Json.Serialization.Metadata;
+using Gateway.Sessions;
 
 namespace Gateway.Operations;
 
@@ -6,6 +7,8 @@ namespace Gateway.Operations;
 internal static class ActionAnswer
 {
     public const string Monitor = "</api/events>; rel=\"monitor\"";
+
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
     /// <summary>The route as it is now; an empty body where there is none.</summary>
     public static async Task WriteAsync(HttpContext context, UserId user, RouteListing listing)
@@ -26,11 +29,25 @@ internal static class ActionAnswer
 
     private static async Task<RouteView?> AcceptAsync(HttpContext context, UserId user, RouteListing listing, string? watch)
     {
-        var route = (await listing.FindAsync(user, context.RequestAborted))?.Route;
+        var route = await FindAsync(context, user, listing);
         context.Response.StatusCode = StatusCodes.Status202Accepted;
         context.Response.Headers.Location = watch ?? "/api/routes/" + RouteId.Of(user);
         context.Response.Headers.Link = Monitor;
         context.Response.Headers.ETag = route?.ETag;
         return route;
+    }
+
+    /// <summary>Null as well where it cannot be read: the action is done, and its answer must not say otherwise.</summary>
+    private static async Task<RouteView?> FindAsync(HttpContext context, UserId user, RouteListing listing)
+    {
+        using var bound = new CancellationTokenSource(Patience, context.RequestServices.GetRequiredService<TimeProvider>());
+        try
+        {
+            return (await listing.FindAsync(user, bound.Token))?.Route;
+        }
+        catch (Exception failure) when (failure is SessionMapUnavailableException or OperationCanceledException)
+        {
+            return null;
+        }
     }
 }

@@ -45,14 +45,29 @@ internal static class EventEndpoints
         catch (Exception end) when (end is OperationCanceledException or SessionMapUnavailableException)
         {
             // The client left, or goes on from its last id at another connection: at once, where only this one's time was up.
-            if (limit.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
+            if (limit.IsCancellationRequested && !drain.IsDraining)
             {
-                await context.Response.WriteAsync("retry: 50\n\n", context.RequestAborted);
+                await SayRetryAsync(context, time);
             }
         }
         finally
         {
             feed.Leave(listener);
+        }
+    }
+
+    /// <summary>A reader that takes nothing any more is not waited for.</summary>
+    private static async Task SayRetryAsync(HttpContext context, TimeProvider time)
+    {
+        using var bound = new CancellationTokenSource(TimeSpan.FromSeconds(1), time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, bound.Token);
+        try
+        {
+            await context.Response.WriteAsync("retry: 50\n\n", either.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            context.Abort();
         }
     }
 

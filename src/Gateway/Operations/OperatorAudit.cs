@@ -13,10 +13,24 @@ internal sealed class OperatorAudit(Audit audit) : IEndpointFilter
     public async ValueTask<object?> InvokeAsync(EndpointFilterInvocationContext context, EndpointFilterDelegate next)
     {
         var http = context.HttpContext;
-        var answer = await next(context);
+        try
+        {
+            var answer = await next(context);
+            Write(http, http.Response.StatusCode);
+            return answer;
+        }
+        catch
+        {
+            // What it came to is not known; that it was begun is.
+            Write(http, http.RequestAborted.IsCancellationRequested ? StatusCodes.Status499ClientClosedRequest : StatusCodes.Status500InternalServerError);
+            throw;
+        }
+    }
+
+    private void Write(HttpContext http, int status)
+    {
         var target = (http.Request.RouteValues.GetValueOrDefault("id") ?? http.Request.RouteValues.GetValueOrDefault("user")) as string ?? "-";
         var pattern = (http.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "-";
-        audit.Operated(http, http.User.GetUserId().Value, $"{http.Request.Method} {pattern}", target, http.Response.StatusCode, http.Items[ReasonItem] as string);
-        return answer;
+        audit.Operated(http, http.User.GetUserId().Value, $"{http.Request.Method} {pattern}", target, status, http.Items[ReasonItem] as string);
     }
 }

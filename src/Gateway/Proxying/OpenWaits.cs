@@ -58,6 +58,7 @@ internal sealed class OpenWait(UserId user, ClaimsPrincipal holder, Action<OpenW
         catch (ObjectDisposedException)
         {
             // It has ended by itself meanwhile.
+            _cutFor = null;
         }
     }
 

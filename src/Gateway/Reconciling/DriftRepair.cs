@@ -147,15 +147,16 @@ internal sealed class DriftRepair(ISessionMap map, IMachines machines, Workspace
 
     private async Task<string> CorrectSizeAsync(Drift drift, int sizeGb, CancellationToken cancellationToken)
     {
+        var corrected = false;
         foreach (var user in drift.Users)
         {
             if (await map.FindSessionAsync(new UserId(user), cancellationToken) is { State: SessionState.Assigned } session && session.Volume?.Value == drift.Subject)
             {
-                await map.WriteAsync(session with { VolumeGb = sizeGb }, cancellationToken);
+                corrected |= (await map.WriteAsync(session with { VolumeGb = sizeGb }, cancellationToken)).Won;
             }
         }
 
-        return "the map was corrected";
+        return corrected ? "the map was corrected" : "left alone: it changed meanwhile";
     }
 
     private async Task<string> CorrectRegionAsync(Drift drift, MachineRecord? record, Findings findings, CancellationToken cancellationToken)

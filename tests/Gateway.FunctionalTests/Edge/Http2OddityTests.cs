@@ -51,6 +51,8 @@ public sealed class Http2OddityTests
         ["value with NUL"] = ([.. Get, ("x", "y\0z")], null, false),
         ["path with a line"] = ([(":method", "GET"), (":scheme", "http"), (":path", "/first HTTP/1.1\r\nHost: b\r\n\r\n" + Smuggled), (":authority", "a")], null, false),
         ["path with a blank"] = ([(":method", "GET"), (":scheme", "http"), (":path", "/first HTTP/1.1"), (":authority", "a")], null, false),
+        ["path with a character beyond ASCII"] = ([(":method", "GET"), (":scheme", "http"), (":path", "/caf\u00e9" + new string('x', 200)), (":authority", "a")], null, false),
+        ["query with a character beyond ASCII"] = ([(":method", "GET"), (":scheme", "http"), (":path", "/first?\u00e9" + new string('x', 200)), (":authority", "a")], null, false),
         ["path without a slash"] = ([(":method", "GET"), (":scheme", "http"), (":path", "first"), (":authority", "a")], null, false),
         ["path empty"] = ([(":method", "GET"), (":scheme", "http"), (":path", ""), (":authority", "a")], null, false),
         ["path with a NUL"] = ([(":method", "GET"), (":scheme", "http"), (":path", "/fir\0st"), (":authority", "a")], null, false),

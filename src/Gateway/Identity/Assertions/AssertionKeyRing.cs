@@ -18,6 +18,9 @@ internal sealed partial class AssertionKeyRing(
     TimeProvider time,
     ILogger<AssertionKeyRing> logger) : BackgroundService
 {
+    /// <summary>Stands in the place of a key that an operator took out of use: a key that is only missing is put back.</summary>
+    public const string Retired = "retired";
+
     private static readonly TimeSpan Reread = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(2);
 
@@ -94,6 +97,10 @@ internal sealed partial class AssertionKeyRing(
             // Read again: another replica may have made its own at the same moment, and its assertions are out there.
             _keys = made ? [.. await ReadAsync(period)] : [.. keys];
             Volatile.Write(ref _loadedAt, time.GetTimestamp());
+            foreach (var gone in _entries.Keys.Except(_keys.Select(static key => key.Id)).ToList())
+            {
+                _entries.Remove(gone);
+            }
         }
         finally
         {
@@ -140,6 +147,11 @@ internal sealed partial class AssertionKeyRing(
         var shared = await store.ReadAsync();
         foreach (var (id, text) in shared)
         {
+            if (text == Retired)
+            {
+                continue;
+            }
+
             _entries[id] = text;
             if (_keys.FirstOrDefault(known => known.Id == id) is { CanSign: true } known && known.Period >= period - 1)
             {
@@ -159,8 +171,11 @@ internal sealed partial class AssertionKeyRing(
         foreach (var known in _keys.Where(known => known.Period >= period - 1 && !shared.ContainsKey(known.Id)))
         {
             // The store was emptied. Others sign with it still, and who verifies must go on finding it.
-            await store.AddAsync(known.Id, _entries[known.Id]);
-            keys.Add(known);
+            if (_entries.TryGetValue(known.Id, out var text))
+            {
+                await store.AddAsync(known.Id, text);
+                keys.Add(known);
+            }
         }
 
         // The same order everywhere, so that replicas agree on the key where there are two.

@@ -109,6 +109,12 @@ internal static partial class DeviceEndpoints
             return;
         }
 
+        if (await devices.IsGuessingAsync(context.User.GetUserId()))
+        {
+            await RefusalResponse.WriteAsync(context, IdentityRefusals.TooManyCodes);
+            return;
+        }
+
         var code = UserCode.Parse(form["user_code"]);
         if (code is null || await devices.FindAsync(code) is not { } request)
         {

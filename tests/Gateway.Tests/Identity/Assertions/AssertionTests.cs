@@ -117,6 +117,21 @@ public sealed class AssertionTests
     }
 
     [Fact]
+    public async Task KeyThatWasRetired_SignsNothingMore_AndIsPublishedNoMore()
+    {
+        var ring = await RingAsync();
+        var retired = ring.Signing()!.Id;
+
+        _store.Entries[retired] = AssertionKeyRing.Retired;
+        ring.Doubt();
+        await ring.LoadAsync(CancellationToken.None);
+
+        Assert.NotEqual(retired, ring.Signing()!.Id);
+        Assert.DoesNotContain(await ring.PublishedAsync(CancellationToken.None), key => key.Id == retired);
+        Assert.Equal(AssertionKeyRing.Retired, _store.Entries[retired]);
+    }
+
+    [Fact]
     public async Task TwoReplicas_ShareTheirKeys()
     {
         var one = await RingAsync();
