@@ -19,6 +19,7 @@ public sealed class LeakTests(ITestOutputHelper output)
 {
     private const int AtOnce = 32;
     private const int Users = 8;
+    private const int KeysOfAUser = 4;
     private const int LeastMore = 16 * 1024;
 
     [Fact]
@@ -41,7 +42,8 @@ public sealed class LeakTests(ITestOutputHelper output)
         Assert.True(after.Handles <= before.Handles + 24, $"{before} before, {after} after");
         Assert.True(after.Threads <= before.Threads + 8, $"{before} before, {after} after");
         Assert.True(after.Timers <= before.Timers + 16, $"{before} before, {after} after");
-        Assert.True(after.Keys <= before.Keys + 4, $"{before} before, {after} after");
+        // What is written of each user once, up to a minute after they came, may fall between the two looks; what is written of connections may not be.
+        Assert.True(after.Keys <= before.Keys + (Users * KeysOfAUser), $"{before} before, {after} after");
         Assert.True(after.MemoryKb <= before.MemoryKb * 1.15 + LeastMore, $"{before} before, {after} after");
     }
 
