@@ -25,9 +25,9 @@ internal sealed class ChaosStage : IAsyncDisposable
     private readonly Dictionary<string, string?> _settings;
     private int _generation;
 
-    private ChaosStage(GatewayEnvironment cloud, int seed)
+    private ChaosStage(GatewayEnvironment cloud, ConcurrentDictionary<string, int> orders, int seed)
     {
-        (Cloud, _random) = (cloud, new Random(seed));
+        (Cloud, Orders, _random) = (cloud, orders, new Random(seed));
         _settings = cloud.GatewaySettings();
         foreach (var (key, value) in new[]
         {
@@ -53,7 +53,7 @@ internal sealed class ChaosStage : IAsyncDisposable
     public List<string> Faults { get; } = [];
 
     /// <summary>How often each order was carried out, by those workspaces that run in the simulator.</summary>
-    public ConcurrentDictionary<string, int> Orders { get; private set; } = new();
+    public ConcurrentDictionary<string, int> Orders { get; }
 
     public static async Task<ChaosStage> StartAsync(int people, int seed)
     {
@@ -65,7 +65,7 @@ internal sealed class ChaosStage : IAsyncDisposable
             options.Answer = context => AnswerAsync(context, orders, () => simulator!);
         });
         simulator = cloud.Simulator;
-        var stage = new ChaosStage(cloud, seed) { Orders = orders };
+        var stage = new ChaosStage(cloud, orders, seed);
         try
         {
             for (var number = 0; number < stage._gateways.Length; number++)
@@ -161,25 +161,23 @@ internal sealed class ChaosStage : IAsyncDisposable
     private string? OwnerOf(string machine) =>
         Cloud.Simulator.Cloud.Machines.FirstOrDefault(one => one.Id == machine)?.Config["env"]?["USER_ID"]?.GetValue<string>();
 
-    private Task BreakAsync(int which)
-    {
-        return which switch
+    private Task BreakAsync(int which) =>
+        which switch
         {
             0 or 1 => LoseGatewayAsync(),
             2 => PauseGatewayAsync(),
             3 => LoseRedisAsync(),
             4 => PauseRedisAsync(),
-            5 => NowAsync("Redis emptied", EmptyRedisAsync),
+            5 => EmptyRedisAsync(),
             6 => NowAsync("platform errs", () => Err("start", 500, carriedOut: false)),
             7 => NowAsync("platform loses an answer", () => Err("start", 408, carriedOut: true)),
             8 => PlatformDownAsync(),
-            9 => NowAsync("workspaces killed", KillWorkspacesAsync),
-            10 => NowAsync("machine stopped by hand", StopByHand),
+            9 => NowAsync("workspaces killed", KillWorkspaces),
+            10 => NowAsync("machine stopped by hand", () => Cloud.Simulator.StopBehindOurBack(AnyMachine())),
             11 => NowAsync("machine migrated", () => Cloud.Simulator.Cloud.Migrate(AnyMachine())),
             12 => NowAsync("connections cut", () => Edge.CutSome(20, _random)),
             _ => SlowAsync(),
         };
-    }
 
     private async Task LoseGatewayAsync()
     {
@@ -233,7 +231,11 @@ internal sealed class ChaosStage : IAsyncDisposable
         Cloud.Redis.Resume();
     }
 
-    private async Task EmptyRedisAsync() => await Cloud.Redis.FlushAsync();
+    private Task EmptyRedisAsync()
+    {
+        Faults.Add("Redis emptied");
+        return Cloud.Redis.FlushAsync();
+    }
 
     private void Err(string action, int status, bool carriedOut) => Cloud.Simulator.Faults.FailNext(action, status, "a fault on demand", times: 5, carriedOut: carriedOut);
 
@@ -245,17 +247,13 @@ internal sealed class ChaosStage : IAsyncDisposable
         Cloud.Simulator.Faults.Down = false;
     }
 
-    private async Task KillWorkspacesAsync()
+    private void KillWorkspaces()
     {
         foreach (var _ in Enumerable.Range(0, 3))
         {
             Cloud.Simulator.Cloud.Life.Kill(AnyMachine(), 137, outOfMemory: _random.Next(2) == 0);
         }
-
-        await Task.CompletedTask;
     }
-
-    private void StopByHand() => Cloud.Simulator.StopBehindOurBack(AnyMachine());
 
     private async Task SlowAsync()
     {
@@ -276,12 +274,6 @@ internal sealed class ChaosStage : IAsyncDisposable
         Faults.Add(what);
         act();
         return Task.CompletedTask;
-    }
-
-    private Task NowAsync(string what, Func<Task> act)
-    {
-        Faults.Add(what);
-        return act();
     }
 
     private Task RestAsync(int most) => Task.Delay(TimeSpan.FromMilliseconds(_random.Next(300, most * 1000)), TimeProvider.System);
