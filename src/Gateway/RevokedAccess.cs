@@ -34,7 +34,7 @@ internal sealed partial class RevokedAccess(IServiceProvider services, OpenSocke
         _isDue = IsDue;
         _standing = services.GetRequiredService<CredentialStanding>();
         _options = services.GetRequiredService<IOptions<IdentityOptions>>().Value;
-        services.GetRequiredService<IdentityChanges>().CredentialEnded += id => Look(open => id is null || open.Holder.FindFirst(UserClaims.Credential)?.Value == id);
+        services.GetRequiredService<IdentityChanges>().CredentialDoubted += id => Look(open => id is null || open.Holder.FindFirst(UserClaims.Credential)?.Value == id);
         services.GetRequiredService<UserAccess>().Changed += user => Look(open => user is null || open.User == user);
         // The request may have waited long for its machine, and what let it in have ended meanwhile.
         sockets.Added += added => Look(open => open == added);

@@ -13,6 +13,7 @@ internal static class GatewayEnvironmentVariables
         ["Identity__ClientSecret"] = clientSecret,
         ["Identity__Audience"] = "my-jarvis-desktop",
         ["Identity__AllowHttpAuthority"] = "true",
+        ["Identity__Scopes"] = "openid profile email offline_access",
         ["Identity__Allow__Everyone"] = "true",
         ["Identity__RoleClaim"] = "role",
         ["Identity__OperatorRole"] = "operator",

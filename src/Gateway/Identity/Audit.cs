@@ -14,6 +14,9 @@ internal sealed partial class Audit(ILogger<Audit> logger)
 
     public void LoggedOutByProvider(HttpContext context, int signIns) => Log.LoggedOutByProvider(logger, signIns, Source(context));
 
+    /// <summary>Asked about the user again, the provider did not vouch for them any more: by no request, and so from nowhere.</summary>
+    public void EndedByProvider(UserId actor, string reason) => Log.EndedByProvider(logger, actor.Value, reason);
+
     /// <summary>Strangers are not worth an event each: whoever sends nothing is answered in the metrics alone.</summary>
     public void Refused(HttpContext context, string actor, string reason) => Log.Refused(logger, actor, reason, Source(context));
 
@@ -43,6 +46,9 @@ internal sealed partial class Audit(ILogger<Audit> logger)
 
         [LoggerMessage(1104, LogLevel.Information, "The identity provider at {Source} ended {Count} sign-ins", EventName = "AuditLoggedOutByProvider")]
         public static partial void LoggedOutByProvider(ILogger logger, int count, string source);
+
+        [LoggerMessage(1106, LogLevel.Information, "A sign-in of {Actor} was ended: the identity provider does not vouch for it any more ({Reason})", EventName = "AuditEndedByProvider")]
+        public static partial void EndedByProvider(ILogger logger, string actor, string reason);
 
         [LoggerMessage(1105, LogLevel.Information, "{Actor} from {Source} was refused: {Reason}", EventName = "AuditRefused")]
         public static partial void Refused(ILogger logger, string actor, string reason, string source);

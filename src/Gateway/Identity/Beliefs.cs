@@ -74,6 +74,16 @@ internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Fun
         }
     }
 
+    /// <summary>It was written anew elsewhere: its next use asks the store.</summary>
+    public void Doubt(string id)
+    {
+        Interlocked.Increment(ref _heard);
+        if (_believed.TryGetValue(id, out var belief))
+        {
+            belief.Doubt();
+        }
+    }
+
     /// <summary>Makes the next use of everything ask the store.</summary>
     public void Doubt()
     {

@@ -20,6 +20,8 @@ internal readonly record struct Standing(bool Known, bool Stands, DateTimeOffset
 /// <summary>Asked for what outlives the request it came with: sockets.</summary>
 internal sealed class CredentialStanding(SignIns signIns, PersonalTokens tokens, UserAccess access)
 {
+    private static readonly Standing NotAllowed = Standing.Ended("This account may no longer use a workspace here.");
+
     public async ValueTask<Standing> OfAsync(ClaimsPrincipal user)
     {
         if (access.HasEnded(user))
@@ -29,7 +31,7 @@ internal sealed class CredentialStanding(SignIns signIns, PersonalTokens tokens,
 
         if (!access.Allows(user))
         {
-            return Standing.Ended("This account may no longer use a workspace here.");
+            return NotAllowed;
         }
 
         return user.FindFirst(UserClaims.Credential)?.Value is { } id
@@ -43,11 +45,13 @@ internal sealed class CredentialStanding(SignIns signIns, PersonalTokens tokens,
         return !known ? Standing.Unknown : token is null ? Standing.Ended("The access token was revoked or has expired.") : new Standing(true, true, token.Token.Expires);
     }
 
+    /// <summary>Judged by what it says of its user now, which may be another thing than when the socket was opened.</summary>
     private async ValueTask<Standing> OfSignInAsync(string id)
     {
         var (ticket, known) = await signIns.FindAsync(id);
         return !known ? Standing.Unknown
             : ticket is null || signIns.HasEnded(ticket.Properties) ? Standing.Ended("You were signed out.")
+            : !access.Allows(ticket.Principal) ? NotAllowed
             : new Standing(true, true, ticket.Properties.ExpiresUtc);
     }
 }

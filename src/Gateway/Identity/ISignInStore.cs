@@ -16,13 +16,16 @@ internal interface ISignInStore
     /// <summary>The ids of a group's sign-ins, of which some may have ended.</summary>
     Task<IReadOnlyList<string>> GroupAsync(string group);
 
-    /// <summary>Written anew if it is still there. False: it has ended meanwhile.</summary>
-    Task<bool> RewriteAsync(string id, byte[] signIn, TimeSpan lifetime);
+    /// <summary>Written anew if it is still what was read. False: it was written by another meanwhile, or has ended.</summary>
+    Task<bool> RewriteAsync(string id, byte[] before, byte[] signIn, TimeSpan lifetime);
 
     Task<byte[]?> ReadAsync(string id);
 
-    /// <summary>Gone, and every replica is told.</summary>
+    /// <summary>Gone with its refresh token, and every replica is told.</summary>
     Task RemoveAsync(string id);
+
+    /// <summary>Every replica is told that it was written anew and says something else of its user.</summary>
+    Task TellChangedAsync(string id);
 
     /// <summary>Whether the store answers at all; never throws.</summary>
     Task<bool> IsReachableAsync();

@@ -17,6 +17,11 @@ internal sealed record IdentityKeys(string Prefix, RedisKey Sequence, RedisChann
 
     public RedisKey SignIn(string id) => $"{Prefix}:sign-in:{id}";
 
+    public RedisKey RefreshToken(string id) => $"{Prefix}:refresh-token:{id}";
+
+    /// <summary>Sign-ins by the moment (ms) at which the provider is to be asked about them.</summary>
+    public RedisKey RefreshesDue => Prefix + ":refreshes-due";
+
     public RedisKey SignInGroup(string group) => $"{Prefix}:sign-in-group:{group}";
 
     public RedisKey Device(string id) => $"{Prefix}:device:{id}";

@@ -3,11 +3,11 @@ using Gateway.Identity.Tokens;
 
 namespace Gateway.Identity;
 
-/// <summary>What other replicas ended, as the change feed tells it; the host connects the two.</summary>
+/// <summary>What other replicas ended or changed, as the change feed tells it; the host connects the two.</summary>
 internal sealed class IdentityChanges(SignIns signIns, PersonalTokens tokens, UserAccess access)
 {
-    /// <summary>A sign-in or token has ended, on this replica or another; null: any may have.</summary>
-    public event Action<string?>? CredentialEnded;
+    /// <summary>A sign-in or token has ended or says something else, on this replica or another; null: any may have.</summary>
+    public event Action<string?>? CredentialDoubted;
 
     /// <summary>The kinds of the map's own records are not for us, and a kind we do not know is a newer version's.</summary>
     public void Hear(string kind, string id)
@@ -16,7 +16,12 @@ internal sealed class IdentityChanges(SignIns signIns, PersonalTokens tokens, Us
         {
             signIns.HasEnded(id);
             tokens.HasEnded(id);
-            CredentialEnded?.Invoke(id);
+            CredentialDoubted?.Invoke(id);
+        }
+        else if (kind == ChangeKinds.SignIn)
+        {
+            signIns.Unverify(id);
+            CredentialDoubted?.Invoke(id);
         }
         else if (kind == ChangeKinds.Access)
         {
@@ -30,6 +35,6 @@ internal sealed class IdentityChanges(SignIns signIns, PersonalTokens tokens, Us
         signIns.Unverify();
         tokens.Unverify();
         access.Unverify();
-        CredentialEnded?.Invoke(null);
+        CredentialDoubted?.Invoke(null);
     }
 }

@@ -73,6 +73,12 @@ internal sealed class IdentityOptions
     /// <summary>A sign-in ends after this long, used or not. Defaults to 7 days.</summary>
     public TimeSpan AbsoluteLifetime { get; set; } = TimeSpan.FromDays(7);
 
+    /// <summary>
+    /// How often the provider is asked whether it still vouches for who is signed in, and what it says of them now, where it gives a refresh token (most do for
+    /// the scope <c>offline_access</c>). Defaults to 1 hour; zero: never.
+    /// </summary>
+    public TimeSpan RefreshEvery { get; set; } = TimeSpan.FromHours(1);
+
     /// <summary>How long a verified sign-in is believed before Redis is asked again. Defaults to 1 minute.</summary>
     public TimeSpan BelieveFor { get; set; } = TimeSpan.FromMinutes(1);
 

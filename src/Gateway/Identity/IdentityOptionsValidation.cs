@@ -154,6 +154,11 @@ internal sealed class IdentityOptionsValidation : IValidateOptions<IdentityOptio
         Positive(options.BelieveFor, "BelieveFor", faults);
         Positive(options.DeviceTokenLifetime, "DeviceTokenLifetime", faults);
         Positive(options.ProviderTimeout, "ProviderTimeout", faults);
+        if (options.RefreshEvery != TimeSpan.Zero && options.RefreshEvery < TimeSpan.FromSeconds(1))
+        {
+            faults.Add("Identity:RefreshEvery must be at least one second, or zero to never ask the provider again");
+        }
+
         if (options.SocketGrace < TimeSpan.Zero)
         {
             faults.Add("Identity:SocketGrace must not be negative");

@@ -1,4 +1,5 @@
 using Gateway.Identity.Access;
+using Gateway.Identity.Refreshing;
 using Gateway.Identity.Tokens;
 
 namespace Gateway.Identity;
@@ -11,5 +12,6 @@ internal sealed class IdentityRounds(IServiceProvider services) : BackgroundServ
 {
     protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
         services.GetRequiredService<UserAccess>().KeepUpAsync(stoppingToken),
-        services.GetRequiredService<PersonalTokens>().KeepUsesAsync(stoppingToken));
+        services.GetRequiredService<PersonalTokens>().KeepUsesAsync(stoppingToken),
+        services.GetRequiredService<RefreshRounds>().KeepUpAsync(stoppingToken));
 }

@@ -2,6 +2,7 @@ using Gateway.Identity.Access;
 using Gateway.Identity.Devices;
 using Gateway.Identity.Operators;
 using Gateway.Identity.Pages;
+using Gateway.Identity.Refreshing;
 using Gateway.Identity.Tokens;
 using Microsoft.AspNetCore.Antiforgery;
 using Microsoft.AspNetCore.Authentication;
@@ -38,6 +39,9 @@ internal static class IdentitySetup
         services.AddSingleton<PublishedKeys>();
         services.AddSingleton<KnownCredentials>();
         services.AddSingleton<SignIns>();
+        services.AddSingleton<RefreshTokens>();
+        services.AddSingleton<RefreshGrant>();
+        services.AddSingleton<RefreshRounds>();
         services.AddSingleton<PersonalTokens>();
         services.AddSingleton<UserAccess>();
         services.AddSingleton<CredentialStanding>();
@@ -84,6 +88,7 @@ internal static class IdentitySetup
     {
         services.AddSingleton(provider => new IdentityCalls(() => database(provider), keys(provider), provider.GetRequiredService<TimeProvider>()));
         services.AddSingleton<ISignInStore, RedisSignInStore>();
+        services.AddSingleton<IRefreshStore, RedisRefreshStore>();
         services.AddSingleton<ITokenStore, RedisTokenStore>();
         services.AddSingleton<IAccessStore, RedisAccessStore>();
         services.AddSingleton<IDeviceStore, RedisDeviceStore>();

@@ -83,6 +83,20 @@ internal sealed partial class Provider : IDisposable
         }
     }
 
+    /// <summary>Whether it answers at this moment; never throws.</summary>
+    public async Task<bool> AnswersAsync()
+    {
+        try
+        {
+            using var answer = await _client.GetAsync(new Uri(Configuration.MetadataAddress), CancellationToken.None);
+            return answer.IsSuccessStatusCode;
+        }
+        catch (Exception failure) when (failure is HttpRequestException or IOException or OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>Whether a token that is not validated yet says that our provider issued it. Decides who judges it, never whether it is good.</summary>
     public bool IsIssuer(string issuer) =>
         SameIssuer(issuer, _options.Authority) || (Volatile.Read(ref _known) is { } known && SameIssuer(issuer, known.Issuer));

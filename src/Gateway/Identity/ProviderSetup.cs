@@ -152,7 +152,12 @@ internal sealed class ProviderSetup(
         }
 
         context.Principal = user;
-        // Of the tokens only this one is kept: providers ask for it at sign-out.
+        if (context.TokenEndpointResponse?.RefreshToken is { Length: > 0 } refreshToken)
+        {
+            context.Properties!.Items[SignIns.RefreshTokenItem] = refreshToken;
+        }
+
+        // Of the tokens only this one is kept in the sign-in: providers ask for it at sign-out.
         if (context.TokenEndpointResponse?.IdToken is { } idToken)
         {
             context.Properties!.StoreTokens([new AuthenticationToken { Name = OpenIdConnectParameterNames.IdToken, Value = idToken }]);

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Options;
-using StackExchange.Redis;
 
 namespace Gateway.Identity;
 
@@ -17,6 +16,15 @@ internal sealed class RedisSignInStore(IdentityCalls calls, IOptions<IdentityOpt
         return 1
         """;
 
+    /// <summary>KEYS: sign-in. ARGV: as it was read, as it is to be, its lifetime (ms).</summary>
+    private const string Rewrite = """
+        if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+          return 0
+        end
+        redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+        return 1
+        """;
+
     public Task WriteAsync(string id, byte[] signIn, TimeSpan lifetime, IReadOnlyList<string> groups) => calls.AskAsync(redis => redis.ScriptEvaluateAsync(
         Write,
         [calls.Keys.SignIn(id), .. groups.Select(calls.Keys.SignInGroup)],
@@ -25,12 +33,14 @@ internal sealed class RedisSignInStore(IdentityCalls calls, IOptions<IdentityOpt
     public async Task<IReadOnlyList<string>> GroupAsync(string group) =>
         [.. (await calls.AskAsync(redis => redis.SortedSetRangeByRankAsync(calls.Keys.SignInGroup(group)))).Select(static id => (string)id!)];
 
-    public Task<bool> RewriteAsync(string id, byte[] signIn, TimeSpan lifetime) =>
-        calls.AskAsync(redis => redis.StringSetAsync(calls.Keys.SignIn(id), signIn, lifetime, When.Exists));
+    public async Task<bool> RewriteAsync(string id, byte[] before, byte[] signIn, TimeSpan lifetime) =>
+        (int)await calls.AskAsync(redis => redis.ScriptEvaluateAsync(Rewrite, [calls.Keys.SignIn(id)], [before, signIn, (long)lifetime.TotalMilliseconds])) == 1;
 
     public async Task<byte[]?> ReadAsync(string id) => await calls.AskAsync(redis => redis.StringGetAsync(calls.Keys.SignIn(id)));
 
-    public Task RemoveAsync(string id) => calls.TellAsync(ChangeKinds.Credential, id, calls.Keys.SignIn(id));
+    public Task RemoveAsync(string id) => calls.TellAsync(ChangeKinds.Credential, id, calls.Keys.SignIn(id), calls.Keys.RefreshToken(id));
+
+    public Task TellChangedAsync(string id) => calls.TellAsync(ChangeKinds.SignIn, id);
 
     public async Task<bool> IsReachableAsync()
     {

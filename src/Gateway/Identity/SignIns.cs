@@ -2,11 +2,22 @@ using System.Buffers.Text;
 using System.Globalization;
 using System.Security.Claims;
 using System.Security.Cryptography;
+using Gateway.Identity.Refreshing;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.Cookies;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Identity;
+
+/// <summary>What became of a sign-in's claims when the provider was asked again.</summary>
+internal enum ClaimsChange
+{
+    None,
+    Changed,
+
+    /// <summary>The answer is about somebody else, so it is no answer.</summary>
+    AnotherUser,
+}
 
 /// <summary>
 /// The sign-ins behind the cookie's handle: in the store for all replicas, and those verified lately in memory, so that a warm request asks nobody.
@@ -17,17 +28,24 @@ internal sealed partial class SignIns : ITicketStore
     public const string SubjectGroupItem = "gateway.subject-group";
     public const string SessionGroupItem = "gateway.session-group";
 
+    /// <summary>The provider's refresh token, on its way to where it is kept; never stored with the sign-in.</summary>
+    public const string RefreshTokenItem = "gateway.refresh-token";
+
     private const string EndsAtItem = "gateway.ends-at";
 
+    // Each time another replica was faster; more than two never write one sign-in at once.
+    private const int MostAttempts = 5;
+
     private readonly ISignInStore _store;
+    private readonly RefreshTokens _tokens;
     private readonly TimeProvider _time;
     private readonly IdentityOptions _options;
     private readonly ILogger<SignIns> _logger;
     private readonly Beliefs<AuthenticationTicket> _believed;
 
-    public SignIns(ISignInStore store, TimeProvider time, IOptions<IdentityOptions> options, ILogger<SignIns> logger)
+    public SignIns(ISignInStore store, RefreshTokens tokens, TimeProvider time, IOptions<IdentityOptions> options, ILogger<SignIns> logger)
     {
-        (_store, _time, _options, _logger) = (store, time, options.Value, logger);
+        (_store, _tokens, _time, _options, _logger) = (store, tokens, time, options.Value, logger);
         _believed = new(time, _options, ReadAsync, ticket => ticket.Properties.ExpiresUtc <= time.GetUtcNow());
     }
 
@@ -39,6 +57,7 @@ internal sealed partial class SignIns : ITicketStore
         var id = CredentialId.Of(handle);
         var endsAt = _time.GetUtcNow() + _options.AbsoluteLifetime;
         ticket.Properties.Items[EndsAtItem] = endsAt.ToUnixTimeSeconds().ToString(CultureInfo.InvariantCulture);
+        ticket.Properties.Items.Remove(RefreshTokenItem, out var refreshToken);
         var identity = (ClaimsIdentity)ticket.Principal.Identity!;
         identity.AddClaim(new Claim(UserClaims.Credential, id));
         // By our clock and not the provider's: it is compared with moments of ours.
@@ -48,6 +67,7 @@ internal sealed partial class SignIns : ITicketStore
         {
             await _store.WriteAsync(id, TicketSerializer.Default.Serialize(ticket), lifetime, GroupsOf(ticket));
             _believed.Set(id, ticket);
+            await (refreshToken is null ? Task.CompletedTask : _tokens.KeepAsync(id, refreshToken));
         }
 
         return handle;
@@ -56,28 +76,38 @@ internal sealed partial class SignIns : ITicketStore
     /// <summary>Called while an answer is on its way to the client, so an unreachable store must not spoil it: the sign-in then keeps its old end.</summary>
     public async Task RenewAsync(string key, AuthenticationTicket ticket)
     {
-        if (LifetimeOf(ticket) is not { } lifetime)
-        {
-            return;
-        }
-
-        var id = CredentialId.Of(key);
         try
         {
-            // Only what is still there: a sign-out on another replica must not be undone by the last request it crossed.
-            if (await _store.RewriteAsync(id, TicketSerializer.Default.Serialize(ticket), lifetime))
+            // Its times alone: what the sign-in says of its user may have been written by another replica since this one read it.
+            await ChangeAsync(CredentialId.Of(key), kept =>
             {
-                _believed.Set(id, ticket);
-            }
-            else
-            {
-                _believed.End(id);
-            }
+                (kept.Properties.IssuedUtc, kept.Properties.ExpiresUtc) = (ticket.Properties.IssuedUtc, ticket.Properties.ExpiresUtc);
+                return kept;
+            });
         }
         catch (SignInStoreUnavailableException)
         {
             Log.SignInNotRenewed(_logger);
         }
+    }
+
+    /// <summary>What the provider says of the user now counts from here on, on every replica; the sign-in ends when it would have.</summary>
+    /// <param name="id">The sign-in.</param>
+    /// <param name="token">A validated identity token of the provider's.</param>
+    public async Task<ClaimsChange> ChangeClaimsAsync(string id, ClaimsPrincipal token)
+    {
+        var change = ClaimsChange.None;
+        await ChangeAsync(id, kept =>
+        {
+            (change, var updated) = Update(kept, token);
+            return updated;
+        });
+        if (change == ClaimsChange.Changed)
+        {
+            await _store.TellChangedAsync(id);
+        }
+
+        return change;
     }
 
     public Task<AuthenticationTicket?> RetrieveAsync(string key) => RetrieveAsync(key, onUnknown: null).AsTask();
@@ -106,6 +136,9 @@ internal sealed partial class SignIns : ITicketStore
     /// <summary>The sign-in as it is believed now, without asking the store, and what that rests on. Null: nothing is believed.</summary>
     public (AuthenticationTicket Value, Evidence Evidence)? Current(string id) => _believed.Current(id);
 
+    /// <summary>Another replica changed it.</summary>
+    public void Unverify(string id) => _believed.Doubt(id);
+
     /// <summary>Makes the next use of every sign-in ask the store.</summary>
     public void Unverify() => _believed.Doubt();
 
@@ -129,8 +162,61 @@ internal sealed partial class SignIns : ITicketStore
         return ticket;
     }
 
-    private async Task<AuthenticationTicket?> ReadAsync(string id) =>
+    /// <summary>The sign-in as the store has it; null: it has ended.</summary>
+    public async Task<AuthenticationTicket?> ReadAsync(string id) =>
         await _store.ReadAsync(id) is { } stored ? TicketSerializer.Default.Deserialize(stored) : null;
+
+    /// <summary>Changes what the store has now, and not what this replica remembers. A sign-in that has ended stays so: a sign-out must not be undone by the last request it crossed.</summary>
+    /// <param name="id">The sign-in.</param>
+    /// <param name="change">Null: nothing is to be written.</param>
+    private async Task ChangeAsync(string id, Func<AuthenticationTicket, AuthenticationTicket?> change)
+    {
+        for (var attempt = 0; attempt < MostAttempts; attempt++)
+        {
+            if (await _store.ReadAsync(id) is not { } before || TicketSerializer.Default.Deserialize(before) is not { } kept)
+            {
+                _believed.End(id);
+                return;
+            }
+
+            if (change(kept) is not { } changed || LifetimeOf(changed) is not { } lifetime)
+            {
+                return;
+            }
+
+            if (await _store.RewriteAsync(id, before, TicketSerializer.Default.Serialize(changed), lifetime))
+            {
+                _believed.Set(id, changed);
+                return;
+            }
+        }
+
+        throw new SignInStoreUnavailableException("A sign-in was written by others each time it was to be changed.");
+    }
+
+    private (ClaimsChange Change, AuthenticationTicket? Updated) Update(AuthenticationTicket kept, ClaimsPrincipal token)
+    {
+        var subject = token.FindFirst("sub")?.Value ?? "";
+        if (kept.Properties.Items.TryGetValue(SubjectGroupItem, out var group) && group != BackChannelLogout.GroupOf("subject", subject))
+        {
+            return (ClaimsChange.AnotherUser, null);
+        }
+
+        // A provider may leave out claims when it is asked again; what then names nobody says nothing new.
+        if (UserClaims.From(token, _options, kept.Principal.Identity!.AuthenticationType!) is not { } now)
+        {
+            return (ClaimsChange.None, null);
+        }
+
+        if (now.GetUserId() != kept.Principal.GetUserId())
+        {
+            return (ClaimsChange.AnotherUser, null);
+        }
+
+        return UserClaims.Updated(kept.Principal, now) is { } updated
+            ? (ClaimsChange.Changed, new AuthenticationTicket(updated, kept.Properties, kept.AuthenticationScheme))
+            : (ClaimsChange.None, null);
+    }
 
     private static List<string> GroupsOf(AuthenticationTicket ticket) =>
         [.. new[] { SubjectGroupItem, SessionGroupItem }.Select(item => ticket.Properties.Items.TryGetValue(item, out var group) ? group : null).OfType<string>()];

@@ -22,6 +22,9 @@ internal static class UserClaims
     /// <summary>The <see cref="CredentialId"/> that the user came with; a provider's token has none.</summary>
     public const string Credential = "gateway.credential";
 
+    /// <summary>What the gateway noted of the credential, whatever the provider says of its user.</summary>
+    private static readonly string[] Noted = [Expires, Issued, Credential];
+
     private const int MaximumUserLength = 255;
     private const int MaximumPerKind = 200;
 
@@ -55,6 +58,21 @@ internal static class UserClaims
 
     /// <summary>The same user as known by another scheme.</summary>
     public static ClaimsPrincipal As(ClaimsPrincipal user, string scheme) => new(new ClaimsIdentity(user.Claims, scheme, Name, Role));
+
+    /// <summary>The user as the provider describes them now, still signed in by the same; null: nothing differs.</summary>
+    public static ClaimsPrincipal? Updated(ClaimsPrincipal kept, ClaimsPrincipal now)
+    {
+        var described = now.Claims.Where(static claim => !Noted.Contains(claim.Type)).ToList();
+        if (Texts(described).SetEquals(Texts(kept.Claims.Where(static claim => !Noted.Contains(claim.Type)))))
+        {
+            return null;
+        }
+
+        described.AddRange(kept.Claims.Where(static claim => Noted.Contains(claim.Type)));
+        return new ClaimsPrincipal(new ClaimsIdentity(described, kept.Identity!.AuthenticationType, Name, Role));
+
+        static HashSet<(string, string)> Texts(IEnumerable<Claim> claims) => [.. claims.Select(static claim => (claim.Type, claim.Value))];
+    }
 
     public static Claim IssuedAt(DateTimeOffset at) => new(Issued, at.ToUnixTimeMilliseconds().ToString(CultureInfo.InvariantCulture));
 

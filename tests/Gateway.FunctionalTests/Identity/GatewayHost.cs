@@ -4,6 +4,7 @@ using System.Net;
 using Gateway.Identity;
 using Gateway.Identity.Access;
 using Gateway.Identity.Devices;
+using Gateway.Identity.Refreshing;
 using Gateway.Identity.Tokens;
 using Gateway.Operations;
 using Gateway.Sessions;
@@ -46,12 +47,17 @@ internal sealed class GatewayHost : IAsyncDisposable
 
     public Uri OperationsUrl { get; private set; } = null!;
 
-    public static async Task<GatewayHost> StartAsync(Dictionary<string, string?>? settings = null, TimeProvider? time = null, IConnectionMultiplexer? redis = null, TestAuthority? sharedAuthority = null)
+    /// <param name="settings">Beside those that every host of a test has.</param>
+    /// <param name="time">Null: the real one.</param>
+    /// <param name="redis">Null: everything is kept in memory.</param>
+    /// <param name="sharedAuthority">Another host's provider; null: one of its own.</param>
+    /// <param name="rounds">False: what the room does by itself is for the test to begin.</param>
+    public static async Task<GatewayHost> StartAsync(Dictionary<string, string?>? settings = null, TimeProvider? time = null, IConnectionMultiplexer? redis = null, TestAuthority? sharedAuthority = null, bool rounds = true)
     {
         var authority = sharedAuthority ?? await TestAuthority.StartAsync();
         var store = new MemorySignInStore();
         var sessions = new MemorySessions();
-        var host = new GatewayHost(Build(authority, store, sessions, settings ?? [], time, redis), authority, store, sessions);
+        var host = new GatewayHost(Build(authority, store, sessions, settings ?? [], time, redis, rounds), authority, store, sessions);
         host.App.Services.GetRequiredService<IdentityEvents>().SignedIn = host.SignedIn.Enqueue;
         await host.App.StartAsync();
         var operations = host.App.Services.GetRequiredService<OperationsListener>().Port!.Value;
@@ -60,7 +66,7 @@ internal sealed class GatewayHost : IAsyncDisposable
         return host;
     }
 
-    public static WebApplication Build(TestAuthority authority, MemorySignInStore store, MemorySessions sessions, Dictionary<string, string?> settings, TimeProvider? time = null, IConnectionMultiplexer? redis = null)
+    public static WebApplication Build(TestAuthority authority, MemorySignInStore store, MemorySessions sessions, Dictionary<string, string?> settings, TimeProvider? time = null, IConnectionMultiplexer? redis = null, bool rounds = true)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();
@@ -89,10 +95,16 @@ internal sealed class GatewayHost : IAsyncDisposable
         builder.Services.AddSingleton(new RouteSources { LastActivityAsync = sessions.LastActivityAsync, Wake = sessions.Woken.Enqueue });
         builder.Services.AddSingleton(time ?? TimeProvider.System);
         builder.Services.AddIdentity();
+        if (!rounds)
+        {
+            builder.Services.Remove(builder.Services.Single(static service => service.ImplementationType == typeof(IdentityRounds)));
+        }
+
         builder.Services.AddOperations();
         if (redis is null)
         {
             builder.Services.AddSingleton<ISignInStore>(store);
+            builder.Services.AddSingleton<IRefreshStore, MemoryRefreshStore>();
             builder.Services.AddSingleton<ITokenStore, MemoryTokenStore>();
             builder.Services.AddSingleton<IAccessStore, MemoryAccessStore>();
             builder.Services.AddSingleton<IDeviceStore, NoDeviceStore>();
@@ -194,10 +206,16 @@ internal sealed class MemorySignInStore : ISignInStore
     public Task<IReadOnlyList<string>> GroupAsync(string group) =>
         Task.FromResult<IReadOnlyList<string>>([.. _groups.Where(pair => pair.Value.Contains(group)).Select(static pair => pair.Key)]);
 
-    public Task<bool> RewriteAsync(string id, byte[] signIn, TimeSpan lifetime)
+    public Task<bool> RewriteAsync(string id, byte[] before, byte[] signIn, TimeSpan lifetime)
     {
         ThrowIfAway();
-        return Task.FromResult(_signIns.TryGetValue(id, out var before) && _signIns.TryUpdate(id, signIn, before));
+        return Task.FromResult(_signIns.TryGetValue(id, out var now) && now.AsSpan().SequenceEqual(before) && _signIns.TryUpdate(id, signIn, now));
+    }
+
+    public Task TellChangedAsync(string id)
+    {
+        ThrowIfAway();
+        return Task.CompletedTask;
     }
 
     public Task<byte[]?> ReadAsync(string id)

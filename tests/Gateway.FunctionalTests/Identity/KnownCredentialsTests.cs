@@ -106,6 +106,7 @@ public sealed class KnownCredentialsTests
     public async Task BearerThatRunsOut_IsRefusedAtItsEndAndTheAllowanceForClocks()
     {
         await using var host = await GatewayHost.StartAsync(new() { ["Identity:BelieveFor"] = "01:00:00", ["Identity:TrustWithoutRedis"] = "01:00:00" }, time: _time);
+        host.Authority.Time = _time;
         using var client = host.NewProgram(host.Authority.AccessToken(endsIn: TimeSpan.FromSeconds(20)));
         await LetInAsync(client);
 

@@ -21,6 +21,7 @@ internal sealed class TestAuthority : IAsyncDisposable
     private readonly WebApplication _app;
     private RSA _published;
     private readonly ConcurrentDictionary<string, Grant> _grants = new();
+    private readonly ConcurrentDictionary<string, Dictionary<string, object>> _offline = new();
     // One for all authorities: making one costs more than most tests.
     private static readonly RSA SharedKey = RSA.Create(2048);
 
@@ -41,8 +42,29 @@ internal sealed class TestAuthority : IAsyncDisposable
     /// <summary>The token endpoint answers 503.</summary>
     public bool TokenEndpointIsDown { get; set; }
 
+    /// <summary>Nothing is answered but 503.</summary>
+    public bool IsDown { get; set; }
+
+    /// <summary>Whom identity tokens are for.</summary>
+    public string AudienceOfIdTokens { get; set; } = ClientId;
+
     /// <summary>When the next person to sign in says they did, if they are asked anew; null: the provider does not say.</summary>
     public Func<DateTimeOffset?> SignedInAt { get; set; } = static () => TimeProvider.System.GetUtcNow();
+
+    /// <summary>Whoever it does not vouch for any more, though they signed in.</summary>
+    public ConcurrentDictionary<string, bool> Dismissed { get; } = new();
+
+    /// <summary>Changes what is said of a person who is asked about again.</summary>
+    public Action<Dictionary<string, object>>? OnRefresh { get; set; }
+
+    /// <summary>Answers instead of the token endpoint when somebody is asked about again; null: it answers itself.</summary>
+    public Func<Task<IResult?>> RefreshAnswer { get; set; } = static () => Task.FromResult<IResult?>(null);
+
+    /// <summary>The refresh tokens it was sent, good or not.</summary>
+    public ConcurrentQueue<string> Refreshes { get; } = new();
+
+    /// <summary>What the tokens' times are by.</summary>
+    public TimeProvider Time { get; set; } = TimeProvider.System;
 
     /// <summary>The nonce is replaced by another.</summary>
     public bool WrongNonce { get; set; }
@@ -58,6 +80,16 @@ internal sealed class TestAuthority : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         var app = builder.Build();
         var authority = new TestAuthority(app);
+        app.Use((context, next) =>
+        {
+            if (!authority.IsDown)
+            {
+                return next(context);
+            }
+
+            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+            return Task.CompletedTask;
+        });
         app.MapGet("/.well-known/openid-configuration", authority.Discovery);
         app.MapGet("/jwks", authority.Jwks);
         app.MapGet("/authorize", authority.Authorize);
@@ -85,7 +117,7 @@ internal sealed class TestAuthority : IAsyncDisposable
         Dictionary<string, object>? claims = null)
     {
         var all = new Dictionary<string, object>(claims ?? []) { ["sub"] = user };
-        return Token(all, issuer ?? Url, audience, endsIn ?? TimeSpan.FromMinutes(10), signing ?? Signing);
+        return Token(all, issuer ?? Url, audience, endsIn ?? TimeSpan.FromMinutes(10), signing ?? Signing, Time);
     }
 
     /// <summary>A logout token as the provider would send it; each part can be made wrong.</summary>
@@ -127,9 +159,9 @@ internal sealed class TestAuthority : IAsyncDisposable
         await _app.DisposeAsync();
     }
 
-    private static string Token(Dictionary<string, object> claims, string issuer, string audience, TimeSpan endsIn, SigningCredentials signing)
+    private static string Token(Dictionary<string, object> claims, string issuer, string audience, TimeSpan endsIn, SigningCredentials signing, TimeProvider time)
     {
-        var ends = TimeProvider.System.GetUtcNow().UtcDateTime + endsIn;
+        var ends = time.GetUtcNow().UtcDateTime + endsIn;
         return new JsonWebTokenHandler { SetDefaultTimesOnTokenCreation = false }.CreateToken(new SecurityTokenDescriptor
         {
             Issuer = issuer,
@@ -178,7 +210,7 @@ internal sealed class TestAuthority : IAsyncDisposable
             person["auth_time"] = at.ToUnixTimeSeconds();
         }
 
-        _grants[code] = new Grant(query["code_challenge"]!, query["nonce"], query["redirect_uri"]!, person);
+        _grants[code] = new Grant(query["code_challenge"]!, query["nonce"], query["redirect_uri"]!, person, query["scope"].ToString().Split(' ').Contains("offline_access"));
         return Results.Redirect($"{query["redirect_uri"]}?code={code}&state={Uri.EscapeDataString(query["state"]!)}");
     }
 
@@ -190,6 +222,11 @@ internal sealed class TestAuthority : IAsyncDisposable
         }
 
         var form = await request.ReadFormAsync();
+        if (form["grant_type"] == "refresh_token")
+        {
+            return await RefreshAsync(form);
+        }
+
         if (!_grants.TryRemove(form["code"].ToString(), out var grant)
             || form["client_id"] != ClientId
             || form["client_secret"] != ClientSecret
@@ -205,13 +242,51 @@ internal sealed class TestAuthority : IAsyncDisposable
             claims["nonce"] = WrongNonce ? "another" : grant.Nonce;
         }
 
-        return Results.Json(new
+        return Tokens(claims, grant.Offline ? grant.Person : null);
+    }
+
+    /// <summary>Each token is good once, and gives the next one.</summary>
+    private async Task<IResult> RefreshAsync(IFormCollection form)
+    {
+        var token = form["refresh_token"].ToString();
+        Refreshes.Enqueue(token);
+        if (await RefreshAnswer() is { } answer)
         {
-            access_token = "fake-access-token",
-            token_type = "Bearer",
-            expires_in = 600,
-            id_token = Token(claims, Url, ClientId, TimeSpan.FromMinutes(10), Signing),
-        });
+            return answer;
+        }
+
+        if (form["client_id"] != ClientId || form["client_secret"] != ClientSecret)
+        {
+            return Results.Json(new { error = "invalid_client" }, statusCode: 401);
+        }
+
+        if (!_offline.TryRemove(token, out var person) || Dismissed.ContainsKey((string)person["sub"]))
+        {
+            return Results.Json(new { error = "invalid_grant" }, statusCode: 400);
+        }
+
+        var claims = new Dictionary<string, object>(person);
+        OnRefresh?.Invoke(claims);
+        return Tokens(claims, person);
+    }
+
+    private IResult Tokens(Dictionary<string, object> claims, Dictionary<string, object>? offline)
+    {
+        var answer = new Dictionary<string, object>
+        {
+            ["access_token"] = "fake-access-token",
+            ["token_type"] = "Bearer",
+            ["expires_in"] = 600,
+            ["id_token"] = Token(claims, Url, AudienceOfIdTokens, TimeSpan.FromMinutes(10), Signing, Time),
+        };
+        if (offline is not null)
+        {
+            var token = "fake-refresh-token-" + Convert.ToHexString(RandomNumberGenerator.GetBytes(16));
+            _offline[token] = offline;
+            answer["refresh_token"] = token;
+        }
+
+        return Results.Json(answer);
     }
 
     private IResult EndSession(HttpRequest request)
@@ -221,5 +296,5 @@ internal sealed class TestAuthority : IAsyncDisposable
         return Results.Redirect(request.Query["post_logout_redirect_uri"]!);
     }
 
-    private sealed record Grant(string Challenge, string? Nonce, string RedirectUri, Dictionary<string, object> Person);
+    private sealed record Grant(string Challenge, string? Nonce, string RedirectUri, Dictionary<string, object> Person, bool Offline);
 }

@@ -2,6 +2,7 @@ using System.Reflection;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using Gateway.Identity;
+using Gateway.Identity.Refreshing;
 using Gateway.Machines;
 using Gateway.Provisioning;
 using Gateway.Proxying;
@@ -62,6 +63,7 @@ public sealed partial class RunbookTests
         ("gateway_machines_call_duration_seconds_count" or "gateway_machines_call_duration_seconds_bucket", "call") => Enum.GetNames<MachinesCall>(),
         ("gateway_forwards_total", "outcome") => [.. Snake(Enum.GetNames<ForwardOutcome>())],
         ("gateway_sign_ins_total", "outcome") => [.. Constants<Refusal>(typeof(IdentityRefusals)).Select(static refusal => refusal.Type), "signed_in"],
+        ("gateway_sign_ins_refreshes_total", "outcome") => [.. Snake(Enum.GetNames<RefreshOutcome>())],
         ("gateway_map_calls_total", "outcome") => ["answered", "unanswered"],
         ("gateway_machine_stops_total", "outcome") => ["asleep", "abandoned", "not_awake", "failed"],
         ("gateway_upgrades_total", "outcome") => ["upgraded", "went_back", "refused"],

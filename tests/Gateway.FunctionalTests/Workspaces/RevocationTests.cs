@@ -14,6 +14,11 @@ public sealed class RevocationTests
     // What is promised, from the call until the Close is at the client.
     private static readonly TimeSpan Soon = TimeSpan.FromSeconds(2);
 
+    private static readonly (string, string)[] AskedAgain = [("Identity:Scopes", "openid profile offline_access"), ("Identity:RefreshEvery", "00:00:01")];
+
+    // Until the provider is asked again, and what is promised from then on.
+    private static readonly TimeSpan Rounds = TimeSpan.FromSeconds(3) + Soon;
+
     [Fact]
     public async Task SignOut_ClosesTheSocketOnTheOtherReplica()
     {
@@ -179,6 +184,69 @@ public sealed class RevocationTests
         await ProgramTests.AssertProblemAsync(refused, HttpStatusCode.Unauthorized, "access-ended");
         Assert.InRange(TimeProvider.System.GetElapsedTime(began), TimeSpan.Zero, Soon);
         Assert.Equal(0, reached);
+    }
+
+    [Fact]
+    public async Task UserWhomTheProviderDoesNotVouchForAnyMore_LosesTheirSocketsOnBothReplicas()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var (one, two) = (await cloud.StartGatewayAsync(AskedAgain), await cloud.StartGatewayAsync(AskedAgain));
+        using var browser = new Browser(one.Url);
+        await browser.FollowAsync("/");
+        using var socket = await OpenAsync(one, Cookie(browser, one));
+        using var other = await OpenAsync(two, Cookie(browser, two));
+
+        await Task.WhenAll(AssertClosesAsync(socket, DismissAsync, "signed out", Rounds), AssertClosesAsync(other, DismissAsync, "signed out", Rounds));
+
+        Assert.Equal(HttpStatusCode.Redirect, (await browser.NavigateAsync("/")).StatusCode);
+
+        Task DismissAsync()
+        {
+            cloud.Authority.Dismissed["alice"] = true;
+            return Task.CompletedTask;
+        }
+    }
+
+    [Fact]
+    public async Task UserWhomTheProviderTookOutOfTheirGroup_LosesTheirSocketsOnBothReplicas_AndIsRefused()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var settings = AskedAgain.Append(("Identity:Allow:Everyone", "false")).Append(("Identity:Allow:Groups:0", "staff")).ToArray();
+        var (one, two) = (await cloud.StartGatewayAsync(settings), await cloud.StartGatewayAsync(settings));
+        cloud.Authority.Person["groups"] = "staff";
+        using var browser = new Browser(one.Url);
+        await browser.FollowAsync("/");
+        using var socket = await OpenAsync(one, Cookie(browser, one));
+        using var other = await OpenAsync(two, Cookie(browser, two));
+
+        await Task.WhenAll(AssertClosesAsync(socket, MoveAsync, "no longer", Rounds), AssertClosesAsync(other, MoveAsync, "no longer", Rounds));
+
+        Assert.Equal(HttpStatusCode.Forbidden, (await browser.NavigateAsync(one.Url)).StatusCode);
+        Assert.Equal(HttpStatusCode.Forbidden, (await browser.NavigateAsync(two.Url)).StatusCode);
+
+        Task MoveAsync()
+        {
+            cloud.Authority.OnRefresh = static claims => claims["groups"] = "former";
+            return Task.CompletedTask;
+        }
+    }
+
+    [Fact]
+    public async Task OperatorWhoseRoleTheProviderTookAway_IsRefusedByTheConsoleOfBothReplicas()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var (one, two) = (await cloud.StartGatewayAsync(AskedAgain), await cloud.StartGatewayAsync(AskedAgain));
+        (cloud.Authority.Person["sub"], cloud.Authority.Person["role"]) = ("ops", "operator");
+        using var console = new Browser(one.OperationsUrl);
+        (await console.FollowAsync("/")).Answer.EnsureSuccessStatusCode().Dispose();
+        Assert.Equal(HttpStatusCode.OK, (await console.NavigateAsync(two.OperationsUrl)).StatusCode);
+
+        cloud.Authority.OnRefresh = static claims => claims.Remove("role");
+
+        foreach (var replica in new[] { one, two })
+        {
+            await Eventually.HoldsAsync(async () => (await console.NavigateAsync(replica.OperationsUrl)).StatusCode == HttpStatusCode.Forbidden);
+        }
     }
 
     private static async Task DenyAliceAsync(HttpClient operators) =>

@@ -49,6 +49,7 @@ public sealed class SecrecyTests
         var settings = cloud.GatewaySettings();
         settings["REDIS_URL"] = cloud.Redis.Url.Replace("redis://", $"redis://default:{RedisPassword}@", StringComparison.Ordinal);
         settings["Logging:LogLevel:Default"] = "Trace";
+        (settings["Identity:Scopes"], settings["Identity:RefreshEvery"]) = ("openid profile offline_access", "00:00:01");
         settings["Tracing:SampleRatio"] = "1";
         (settings["Identity:ApiKeys:0:Name"], settings["Identity:ApiKeys:0:Role"], settings["Identity:ApiKeys:0:Sha256"]) = ("nightly", "operator", Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(ApiKey))));
         await using var gateway = await GatewayProcess.StartAsync("secrets", settings, output);
@@ -85,6 +86,8 @@ public sealed class SecrecyTests
         (await browser.NavigateAsync(callback, "cross-site")).Dispose();
         (await browser.NavigateAsync(callback, "cross-site")).Dispose();
         _secrets["a sign-in"] = browser.Cookies.GetCookieHeader(gateway.Url).Split("gateway=")[1].Split(';')[0];
+        await Eventually.HoldsAsync(() => Task.FromResult(cloud.Authority.Refreshes.Count >= 2));
+        (_secrets["a refresh token"], _secrets["the next refresh token"]) = (cloud.Authority.Refreshes.First(), cloud.Authority.Refreshes.Last());
         _secrets["a personal token"] = await TokenTests.MakeAsync(browser, "terminal");
         _secrets["a form's proof"] = await browser.FormFieldAsync("/.gateway/tokens");
 
@@ -144,6 +147,8 @@ public sealed class SecrecyTests
         await UseBrokenAsync(gateway);
         // Comes back without its password: now that is what is wrong.
         await cloud.Redis.RestartAsync();
+        await UseBrokenAsync(gateway);
+        cloud.Authority.RefreshAnswer = () => Task.FromResult<IResult?>(Results.Text(_secrets["the next refresh token"], statusCode: 400));
         await UseBrokenAsync(gateway);
         await cloud.Authority.DisposeAsync();
         await UseBrokenAsync(gateway);

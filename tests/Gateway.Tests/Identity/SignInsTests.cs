@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.Security.Claims;
 using Gateway.Identity;
+using Gateway.Identity.Refreshing;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.DataProtection;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -197,6 +199,93 @@ public sealed class SignInsTests
     }
 
     [Fact]
+    public async Task RenewalAfterAChangeElsewhere_KeepsWhatTheProviderSaidLast()
+    {
+        var handle = await _here.StoreAsync(Ticket());
+        var believed = (await FindAsync(_other, handle))!;
+        await _here.ChangeClaimsAsync(CredentialId.Of(handle), Said(("groups", "new")));
+        believed.Properties.ExpiresUtc = _time.GetUtcNow() + TimeSpan.FromHours(20);
+
+        await _other.RenewAsync(handle, believed);
+
+        var kept = (await FindAsync(_other, handle))!;
+        Assert.Equal("new", kept.Principal.FindFirst(UserClaims.Group)!.Value);
+        Assert.Equal(_time.GetUtcNow() + TimeSpan.FromHours(20), kept.Properties.ExpiresUtc);
+    }
+
+    [Fact]
+    public async Task ChangeThatCrossesARenewal_LosesNeither()
+    {
+        var handle = await _here.StoreAsync(Ticket());
+        var renewed = (await FindAsync(_other, handle))!;
+        renewed.Properties.ExpiresUtc = _time.GetUtcNow() + TimeSpan.FromHours(20);
+        _store.BeforeRewrite = async () =>
+        {
+            _store.BeforeRewrite = null;
+            await _other.RenewAsync(handle, renewed);
+        };
+
+        Assert.Equal(ClaimsChange.Changed, await _here.ChangeClaimsAsync(CredentialId.Of(handle), Said(("groups", "new"))));
+
+        var kept = (await FindAsync(_here, handle))!;
+        Assert.Equal("new", kept.Principal.FindFirst(UserClaims.Group)!.Value);
+        Assert.Equal(_time.GetUtcNow() + TimeSpan.FromHours(20), kept.Properties.ExpiresUtc);
+    }
+
+    [Fact]
+    public async Task ChangedClaims_AreReadByAReplicaThatIsTold_AndKeepWhenTheySignedIn()
+    {
+        var handle = await _here.StoreAsync(Ticket());
+        var id = CredentialId.Of(handle);
+        var before = (await FindAsync(_other, handle))!.Principal;
+        _time.Advance(TimeSpan.FromSeconds(10));
+
+        await _here.ChangeClaimsAsync(id, Said(("groups", "new"), ("iat", "1893456999")));
+        _other.Unverify(id);
+
+        var now = (await FindAsync(_other, handle))!.Principal;
+        Assert.Equal([id], _store.Told);
+        Assert.Equal("new", now.FindFirst(UserClaims.Group)!.Value);
+        Assert.Equal(before.FindFirst(UserClaims.Issued)!.Value, now.FindFirst(UserClaims.Issued)!.Value);
+        Assert.Equal(id, now.FindFirst(UserClaims.Credential)!.Value);
+        Assert.Equal(IdentitySchemes.Cookie, now.Identity!.AuthenticationType);
+    }
+
+    [Fact]
+    public async Task SameClaims_AreNotWritten_AndNobodyIsTold()
+    {
+        var handle = await _here.StoreAsync(Ticket());
+        _store.BeforeRewrite = static () => throw new InvalidOperationException("written");
+
+        Assert.Equal(ClaimsChange.None, await _here.ChangeClaimsAsync(CredentialId.Of(handle), Said(("exp", "1893459999"))));
+
+        Assert.Empty(_store.Told);
+    }
+
+    [Fact]
+    public async Task ClaimsOfAnotherUser_AreNotTaken()
+    {
+        var handle = await _here.StoreAsync(Ticket());
+        var other = new ClaimsPrincipal(new ClaimsIdentity([new Claim("sub", "bob")], "test"));
+
+        Assert.Equal(ClaimsChange.AnotherUser, await _here.ChangeClaimsAsync(CredentialId.Of(handle), other));
+
+        Assert.Equal(new UserId("alice"), (await FindAsync(_here, handle))!.Principal.GetUserId());
+    }
+
+    [Fact]
+    public async Task ChangeAfterASignOut_DoesNotBringItBack()
+    {
+        var handle = await _here.StoreAsync(Ticket());
+        await _other.RemoveAsync(handle);
+
+        await _here.ChangeClaimsAsync(CredentialId.Of(handle), Said(("groups", "new")));
+
+        Assert.Null(await FindAsync(_here, handle));
+        Assert.Empty(_store.Told);
+    }
+
+    [Fact]
     public void TicketWithoutAnEnd_HasEnded() => Assert.True(_here.HasEnded(new AuthenticationProperties()));
 
     [Fact]
@@ -233,13 +322,33 @@ public sealed class SignInsTests
     }
 
     private SignIns Replica() =>
-        new(_store, _time, Options.Create(new IdentityOptions { MaximumBelieved = 100 }), NullLogger<SignIns>.Instance);
+        new(_store, Tokens(), _time, Options.Create(new IdentityOptions { MaximumBelieved = 100 }), NullLogger<SignIns>.Instance);
+
+    private RefreshTokens Tokens() => new(new NoRefreshStore(), new EphemeralDataProtectionProvider(), Options.Create(new IdentityOptions()), _time);
 
     private AuthenticationTicket Ticket()
     {
         var token = new ClaimsPrincipal(new ClaimsIdentity([new Claim("sub", "alice")], "test"));
         var properties = new AuthenticationProperties { ExpiresUtc = _time.GetUtcNow() + TimeSpan.FromHours(12) };
         return new AuthenticationTicket(UserClaims.From(token, new IdentityOptions(), IdentitySchemes.Cookie)!, properties, IdentitySchemes.Cookie);
+    }
+
+    private static ClaimsPrincipal Said(params (string Type, string Value)[] claims) =>
+        new(new ClaimsIdentity([new Claim("sub", "alice"), .. claims.Select(static claim => new Claim(claim.Type, claim.Value))], "test"));
+
+    private sealed class NoRefreshStore : IRefreshStore
+    {
+        public Task WriteAsync(string id, byte[] token, DateTimeOffset due, TimeSpan lifetime) => throw new InvalidOperationException("No provider gave a token.");
+
+        public Task<IReadOnlyList<string>> ClaimAsync(int most, DateTimeOffset now, DateTimeOffset leaseEnds) => Task.FromResult<IReadOnlyList<string>>([]);
+
+        public Task<byte[]?> ReadAsync(string id) => Task.FromResult<byte[]?>(null);
+
+        public Task<bool> ReplaceAsync(string id, byte[] sent, byte[] given) => Task.FromResult(false);
+
+        public Task SettleAsync(string id, DateTimeOffset due) => Task.CompletedTask;
+
+        public Task ForgetAsync(string id) => Task.CompletedTask;
     }
 
     private sealed class Store : ISignInStore
@@ -250,15 +359,28 @@ public sealed class SignInsTests
 
         public int Reads { get; private set; }
 
+        public ConcurrentQueue<string> Told { get; } = new();
+
+        /// <summary>Runs when something is to be written anew and before it is.</summary>
+        public Func<Task>? BeforeRewrite { get; set; }
+
         /// <summary>Runs after the value was read and before it is answered.</summary>
         public Func<Task>? BeforeAnswer { get; set; }
 
         public Task<IReadOnlyList<string>> GroupAsync(string group) => Task.FromResult<IReadOnlyList<string>>([]);
 
-        public Task<bool> RewriteAsync(string id, byte[] signIn, TimeSpan lifetime)
+        public async Task<bool> RewriteAsync(string id, byte[] before, byte[] signIn, TimeSpan lifetime)
         {
             ThrowIfAway();
-            return Task.FromResult(_signIns.TryGetValue(id, out var before) && _signIns.TryUpdate(id, signIn, before));
+            await (BeforeRewrite?.Invoke() ?? Task.CompletedTask);
+            return _signIns.TryGetValue(id, out var now) && now.AsSpan().SequenceEqual(before) && _signIns.TryUpdate(id, signIn, now);
+        }
+
+        public Task TellChangedAsync(string id)
+        {
+            ThrowIfAway();
+            Told.Enqueue(id);
+            return Task.CompletedTask;
         }
 
         public Task WriteAsync(string id, byte[] signIn, TimeSpan lifetime, IReadOnlyList<string> groups)
