@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using Gateway.Identity;
+using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
@@ -24,6 +25,36 @@ public sealed class SignInTests
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Equal("/files/a%2Fb?x=1&y=%20z", at.PathAndQuery);
         Assert.Equal("workspace of alice", await answer.Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task ProviderThatWantsPushedRequests_IsSentThem_AndTheBrowserCarriesTheirNameAlone()
+    {
+        await using var authority = await TestAuthority.StartAsync();
+        authority.WantsPushed = true;
+        await using var host = await GatewayHost.StartAsync(sharedAuthority: authority);
+        using var browser = host.NewBrowser();
+
+        using var first = await browser.NavigateAsync("/files");
+        var (answer, at) = await browser.FollowAsync("/files");
+
+        Assert.Equal(["client_id", "request_uri"], QueryHelpers.ParseQuery(first.Headers.Location!.Query).Keys.Order());
+        Assert.Equal((HttpStatusCode.OK, "/files"), (answer.StatusCode, at.PathAndQuery));
+    }
+
+    [Fact]
+    public async Task ProviderThatTakesNoPushedRequestNow_IsAnOutage()
+    {
+        await using var authority = await TestAuthority.StartAsync();
+        authority.WantsPushed = true;
+        await using var host = await GatewayHost.StartAsync(sharedAuthority: authority);
+        using var browser = host.NewBrowser();
+        authority.TokenEndpointIsDown = true;
+
+        using var answer = await browser.NavigateAsync("/");
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, answer.StatusCode);
+        Assert.Contains("identity provider does not answer", await answer.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
     [Fact]

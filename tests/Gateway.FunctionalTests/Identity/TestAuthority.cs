@@ -21,6 +21,7 @@ internal sealed class TestAuthority : IAsyncDisposable
     private readonly WebApplication _app;
     private RSA _published;
     private readonly ConcurrentDictionary<string, Grant> _grants = new();
+    private readonly ConcurrentDictionary<string, IFormCollection> _pushed = new();
     private readonly ConcurrentDictionary<string, Dictionary<string, object>> _offline = new();
     // One for all authorities: making one costs more than most tests.
     private static readonly RSA SharedKey = RSA.Create(2048);
@@ -41,6 +42,9 @@ internal sealed class TestAuthority : IAsyncDisposable
 
     /// <summary>The token endpoint answers 503.</summary>
     public bool TokenEndpointIsDown { get; set; }
+
+    /// <summary>Takes authorization requests as pushed ones alone (RFC 9126).</summary>
+    public bool WantsPushed { get; set; }
 
     /// <summary>Nothing is answered but 503.</summary>
     public bool IsDown { get; set; }
@@ -93,6 +97,7 @@ internal sealed class TestAuthority : IAsyncDisposable
         app.MapGet("/.well-known/openid-configuration", authority.Discovery);
         app.MapGet("/jwks", authority.Jwks);
         app.MapGet("/authorize", authority.Authorize);
+        app.MapPost("/par", authority.PushAsync);
         app.MapPost("/token", authority.TokenAsync);
         app.MapGet("/end-session", authority.EndSession);
         await app.StartAsync();
@@ -174,7 +179,18 @@ internal sealed class TestAuthority : IAsyncDisposable
         });
     }
 
-    private IResult Discovery() => Results.Json(new Dictionary<string, object>
+    private IResult Discovery()
+    {
+        var published = Published();
+        if (WantsPushed)
+        {
+            published["pushed_authorization_request_endpoint"] = Url + "/par";
+        }
+
+        return Results.Json(published);
+    }
+
+    private Dictionary<string, object> Published() => new()
     {
         ["issuer"] = Url,
         ["authorization_endpoint"] = Url + "/authorize",
@@ -184,7 +200,7 @@ internal sealed class TestAuthority : IAsyncDisposable
         ["response_types_supported"] = new[] { "code" },
         ["subject_types_supported"] = new[] { "public" },
         ["id_token_signing_alg_values_supported"] = new[] { "RS256" },
-    });
+    };
 
     private IResult Jwks()
     {
@@ -195,23 +211,48 @@ internal sealed class TestAuthority : IAsyncDisposable
         });
     }
 
+    private async Task<IResult> PushAsync(HttpRequest request)
+    {
+        if (TokenEndpointIsDown)
+        {
+            return Results.StatusCode(503);
+        }
+
+        var form = await request.ReadFormAsync();
+        if (form["client_id"] != ClientId || form["client_secret"] != ClientSecret)
+        {
+            return Results.Json(new { error = "invalid_client" }, statusCode: 401);
+        }
+
+        var name = "urn:ietf:params:oauth:request_uri:" + Convert.ToHexString(RandomNumberGenerator.GetBytes(16));
+        _pushed[name] = form;
+        return Results.Json(new { request_uri = name, expires_in = 60 }, statusCode: 201);
+    }
+
     private IResult Authorize(HttpRequest request)
     {
-        var query = request.Query;
-        if (query["client_id"] != ClientId || query["code_challenge_method"] != "S256" || query["response_type"] != "code")
+        IFormCollection? pushed = null;
+        if (WantsPushed && !_pushed.TryRemove(request.Query["request_uri"].ToString(), out pushed))
+        {
+            return Results.BadRequest("not a pushed request");
+        }
+
+        if (Asked("client_id") != ClientId || Asked("code_challenge_method") != "S256" || Asked("response_type") != "code")
         {
             return Results.BadRequest("not a code request with PKCE");
         }
 
         var code = Convert.ToHexString(RandomNumberGenerator.GetBytes(16));
         var person = new Dictionary<string, object>(Person);
-        if (query["prompt"] == "login" && query["max_age"] == "0" && SignedInAt() is { } at)
+        if (Asked("prompt") == "login" && Asked("max_age") == "0" && SignedInAt() is { } at)
         {
             person["auth_time"] = at.ToUnixTimeSeconds();
         }
 
-        _grants[code] = new Grant(query["code_challenge"]!, query["nonce"], query["redirect_uri"]!, person, query["scope"].ToString().Split(' ').Contains("offline_access"));
-        return Results.Redirect($"{query["redirect_uri"]}?code={code}&state={Uri.EscapeDataString(query["state"]!)}");
+        _grants[code] = new Grant(Asked("code_challenge")!, Asked("nonce"), Asked("redirect_uri")!, person, (Asked("scope") ?? "").Split(' ').Contains("offline_access"));
+        return Results.Redirect($"{Asked("redirect_uri")}?code={code}&state={Uri.EscapeDataString(Asked("state")!)}");
+
+        string? Asked(string name) => pushed is null ? request.Query[name] : pushed[name];
     }
 
     private async Task<IResult> TokenAsync(HttpRequest request)
