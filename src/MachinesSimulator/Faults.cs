@@ -16,6 +16,9 @@ internal sealed class Faults
     /// <summary>The whole API answers 503.</summary>
     public bool Down { get; set; }
 
+    /// <summary>How much later each piece of a connection to a machine arrives.</summary>
+    public TimeSpan NetworkDelay { get; set; }
+
     /// <summary>The next <paramref name="times"/> calls answer so. <paramref name="carriedOut"/>: they are done all the same, and only the answer is lost.</summary>
     public void FailNext(string action, int status, string error, int times = 1, bool carriedOut = false, string? target = null, TimeSpan? retryAfter = null)
     {
@@ -35,6 +38,7 @@ internal sealed class Faults
         Latency.Clear();
         FullRegions.Clear();
         Down = false;
+        NetworkDelay = TimeSpan.Zero;
     }
 
     internal Planned? Next(string action, string target)

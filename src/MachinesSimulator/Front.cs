@@ -23,10 +23,13 @@ internal enum FrontMode
 }
 
 /// <summary>A machine's own address and port, in front of whatever runs as its workspace.</summary>
-internal sealed class Front(IPEndPoint address, Action<int, bool> tracksPort) : IDisposable
+/// <param name="address">Where it listens.</param>
+/// <param name="delay">How much later each piece arrives now; null: no later.</param>
+/// <param name="tracksPort">Told of each port from which a connection goes on to the workspace, and when it ends.</param>
+internal sealed class Front(IPEndPoint address, Func<TimeSpan>? delay = null, Action<int, bool>? tracksPort = null) : IDisposable
 {
     private readonly Lock _lock = new();
-    private readonly HashSet<Socket> _open = [];
+    private readonly HashSet<IDisposable> _open = [];
     private Socket? _listener;
     private List<Socket> _fillers = [];
     private FrontMode _mode = FrontMode.Refuse;
@@ -64,6 +67,18 @@ internal sealed class Front(IPEndPoint address, Action<int, bool> tracksPort) : 
             else
             {
                 Listen(mode);
+            }
+        }
+    }
+
+    /// <summary>Breaks the connections that are open; new ones are taken as before.</summary>
+    public void Break()
+    {
+        lock (_lock)
+        {
+            foreach (var relay in _open.OfType<Relay>())
+            {
+                relay.Reset();
             }
         }
     }
@@ -121,9 +136,9 @@ internal sealed class Front(IPEndPoint address, Action<int, bool> tracksPort) : 
 
     private void CloseConnections()
     {
-        foreach (var socket in _open)
+        foreach (var connection in _open)
         {
-            socket.Dispose();
+            connection.Dispose();
         }
 
         _open.Clear();
@@ -160,83 +175,45 @@ internal sealed class Front(IPEndPoint address, Action<int, bool> tracksPort) : 
     {
         var workspace = new Socket(AddressFamily.InterNetwork, SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         client.NoDelay = true;
+        using var relay = new Relay(client, workspace, delay ?? (static () => TimeSpan.Zero));
         var port = 0;
         try
         {
-            Track(client);
-            Track(workspace);
+            Track(relay);
             workspace.Bind(new IPEndPoint(IPAddress.Loopback, 0));
             port = ((IPEndPoint)workspace.LocalEndPoint!).Port;
-            tracksPort(port, true);
+            tracksPort?.Invoke(port, true);
             await workspace.ConnectAsync(_target!);
-            Task[] copies = [CopyAsync(client, workspace), CopyAsync(workspace, client)];
-            // An orderly end of one direction leaves the other open; a reset does not.
-            await await Task.WhenAny(copies);
-            await Task.WhenAll(copies);
+            await relay.RunAsync();
         }
         catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
         {
-            // Either end went away; so does the other.
-            Reset(client);
+            // The workspace is not there: its client sees a reset, as when a machine dies, not an orderly end.
+            relay.Reset();
         }
         finally
         {
-            Untrack(client);
-            Untrack(workspace);
+            Untrack(relay);
             if (port != 0)
             {
-                tracksPort(port, false);
+                tracksPort?.Invoke(port, false);
             }
         }
     }
 
-    private static async Task CopyAsync(Socket from, Socket to)
-    {
-        var buffer = new byte[32 * 1024];
-        while (true)
-        {
-            var read = await from.ReceiveAsync(buffer);
-            if (read == 0)
-            {
-                to.Shutdown(SocketShutdown.Send);
-                return;
-            }
-
-            for (var sent = 0; sent < read;)
-            {
-                sent += await to.SendAsync(buffer.AsMemory(sent, read - sent));
-            }
-        }
-    }
-
-    /// <summary>The other side sees a reset, as when a machine dies, not an orderly end.</summary>
-    private static void Reset(Socket socket)
-    {
-        try
-        {
-            socket.LingerState = new LingerOption(true, 0);
-        }
-        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
-        {
-            // Gone already.
-        }
-    }
-
-    private void Track(Socket socket)
+    private void Track(IDisposable connection)
     {
         lock (_lock)
         {
-            _open.Add(socket);
+            _open.Add(connection);
         }
     }
 
-    private void Untrack(Socket socket)
+    private void Untrack(IDisposable connection)
     {
         lock (_lock)
         {
-            _open.Remove(socket);
+            _open.Remove(connection);
         }
-
-        socket.Dispose();
     }
 }

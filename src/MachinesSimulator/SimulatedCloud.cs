@@ -306,7 +306,7 @@ internal sealed partial class SimulatedCloud : IAsyncDisposable
         var number = Interlocked.Increment(ref _addresses);
         var address = IPAddress.Parse(string.Create(CultureInfo.InvariantCulture, $"{_options.Network}.{number / 250}.{(number % 250) + 1}"));
         var port = int.TryParse(config["env"]?["PORT"]?.GetValue<string>(), out var named) ? named : DefaultPort;
-        return new Front(new IPEndPoint(address, port), (local, open) =>
+        return new Front(new IPEndPoint(address, port), () => Faults.NetworkDelay, (local, open) =>
         {
             if (machine() is { } behind)
             {

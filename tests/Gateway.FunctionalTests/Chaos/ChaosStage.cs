@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using System.Globalization;
+using System.Net;
 using System.Net.Http.Json;
 using System.Net.WebSockets;
 using Gateway.FunctionalTests.Workspaces;
@@ -8,6 +9,7 @@ using MachinesSimulator;
 using Microsoft.AspNetCore.Http;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Xunit;
+using Front = MachinesSimulator.Front;
 
 namespace Gateway.FunctionalTests.Chaos;
 
@@ -23,12 +25,23 @@ internal sealed class ChaosStage : IAsyncDisposable
     private readonly Random _random;
     private readonly HashSet<string> _inProcesses = [];
     private readonly Dictionary<string, string?> _settings;
+
+    // The network between the gateways and what they use.
+    private readonly MachinesNetwork _network = MachinesNetwork.Claim();
+    private readonly Front _toRedis;
+    private readonly Front _toPlatform;
+    private TimeSpan _redisDelay;
     private int _generation;
 
     private ChaosStage(GatewayEnvironment cloud, ConcurrentDictionary<string, int> orders, int seed)
     {
         (Cloud, Orders, _random) = (cloud, orders, new Random(seed));
         _settings = cloud.GatewaySettings();
+        _toRedis = new Front(IPEndPoint.Parse(_network.Name + ".0.1:6379"), () => _redisDelay);
+        _toRedis.Set(FrontMode.Open, IPEndPoint.Parse(new Uri(cloud.Redis.Url).Authority));
+        _toPlatform = new Front(IPEndPoint.Parse(_network.Name + ".0.2:4280"));
+        _toPlatform.Set(FrontMode.Open, IPEndPoint.Parse(cloud.Simulator.Url.Authority));
+        (_settings["REDIS_URL"], _settings["Machines:ApiUrl"]) = ($"redis://{_toRedis.Address}", $"http://{_toPlatform.Address}");
         foreach (var (key, value) in new[]
         {
             ("IdleAfter", "00:00:03"), ("AttachedFor", "00:00:10"), ("SweepEvery", "00:00:01"), ("ReportEvery", "00:00:01"), ("ReplicaLease", "00:00:04"), ("ConsentGrace", "00:00:08"), ("WarnBefore", "00:00:01"),
@@ -100,7 +113,7 @@ internal sealed class ChaosStage : IAsyncDisposable
     {
         for (var began = TimeProvider.System.GetTimestamp(); TimeProvider.System.GetElapsedTime(began) < time;)
         {
-            await BreakAsync(_random.Next(14));
+            await BreakAsync(_random.Next(19));
             await RestAsync(2);
         }
     }
@@ -108,7 +121,7 @@ internal sealed class ChaosStage : IAsyncDisposable
     /// <summary>Everything works again.</summary>
     public async Task CalmAsync()
     {
-        Edge.Delay = TimeSpan.Zero;
+        Edge.Delay = _redisDelay = TimeSpan.Zero;
         Cloud.Simulator.Faults.Clear();
         for (var number = 0; number < _gateways.Length; number++)
         {
@@ -121,6 +134,9 @@ internal sealed class ChaosStage : IAsyncDisposable
     {
         await using (Cloud)
         await using (Edge)
+        using (_network)
+        using (_toRedis)
+        using (_toPlatform)
         {
             People.ForEach(static person => person.Dispose());
             foreach (var gateway in _gateways)
@@ -176,7 +192,12 @@ internal sealed class ChaosStage : IAsyncDisposable
             10 => NowAsync("machine stopped by hand", () => Cloud.Simulator.StopBehindOurBack(AnyMachine())),
             11 => NowAsync("machine migrated", () => Cloud.Simulator.Cloud.Migrate(AnyMachine())),
             12 => NowAsync("connections cut", () => Edge.CutSome(20, _random)),
-            _ => SlowAsync(),
+            13 => NowAsync("connections to Redis broken", _toRedis.Break),
+            14 => NowAsync("connections to the platform broken", _toPlatform.Break),
+            15 => NowAsync("connections to machines broken", BreakMachines),
+            16 => SlowAsync("Redis far away", delay => _redisDelay = delay),
+            17 => SlowAsync("machines far away", delay => Cloud.Simulator.Faults.NetworkDelay = delay),
+            _ => SlowAsync("edge slow", delay => Edge.Delay = delay),
         };
 
     private async Task LoseGatewayAsync()
@@ -255,12 +276,20 @@ internal sealed class ChaosStage : IAsyncDisposable
         }
     }
 
-    private async Task SlowAsync()
+    private async Task SlowAsync(string what, Action<TimeSpan> set)
     {
-        Faults.Add("edge slow");
-        Edge.Delay = TimeSpan.FromMilliseconds(_random.Next(50, 500));
+        Faults.Add(what);
+        set(TimeSpan.FromMilliseconds(_random.Next(50, 500)));
         await RestAsync(5);
-        Edge.Delay = TimeSpan.Zero;
+        set(TimeSpan.Zero);
+    }
+
+    private void BreakMachines()
+    {
+        foreach (var machine in Cloud.Simulator.Machines)
+        {
+            machine.Front.Break();
+        }
     }
 
     private SimulatedMachine AnyMachine()

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
+using MachinesSimulator;
 
 namespace Gateway.FunctionalTests.Chaos;
 
@@ -14,7 +15,7 @@ internal sealed class FaultyEdge : IAsyncDisposable
 
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly ConcurrentDictionary<Uri, bool> _healthy = new();
-    private readonly ConcurrentDictionary<Line, byte> _lines = new();
+    private readonly ConcurrentDictionary<Relay, byte> _lines = new();
     private readonly CancellationTokenSource _over = new();
     private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(1) };
     private readonly TimeSpan _quiet;
@@ -96,23 +97,10 @@ internal sealed class FaultyEdge : IAsyncDisposable
             return;
         }
 
-        var line = new Line(client, gateway);
+        using var line = new Relay(client, gateway, () => Delay);
         _lines.TryAdd(line, 0);
-        try
-        {
-            Task[] both = [line.CopyAsync(client, gateway, () => Delay), line.CopyAsync(gateway, client, () => Delay)];
-            await await Task.WhenAny(both);
-            await Task.WhenAll(both);
-        }
-        catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
-        {
-            // Either end went away; so does the other.
-        }
-        finally
-        {
-            _lines.TryRemove(line, out _);
-            line.Reset();
-        }
+        await line.RunAsync();
+        _lines.TryRemove(line, out _);
     }
 
     /// <summary>Another gateway where one takes no connection: nothing was sent yet.</summary>
@@ -171,50 +159,5 @@ internal sealed class FaultyEdge : IAsyncDisposable
         }
 
         _healthy.TryUpdate(gateway, healthy, !healthy);
-    }
-
-    /// <summary>One client's connection and the gateway's.</summary>
-    private sealed class Line(Socket client, Socket gateway)
-    {
-        private long _spoke = TimeProvider.System.GetTimestamp();
-
-        public TimeSpan Silence => TimeProvider.System.GetElapsedTime(Volatile.Read(ref _spoke));
-
-        public async Task CopyAsync(Socket from, Socket to, Func<TimeSpan> delay)
-        {
-            var buffer = new byte[32 * 1024];
-            while (await from.ReceiveAsync(buffer) is > 0 and var read)
-            {
-                Volatile.Write(ref _spoke, TimeProvider.System.GetTimestamp());
-                if (delay() is { Ticks: > 0 } pause)
-                {
-                    await Task.Delay(pause, TimeProvider.System);
-                }
-
-                for (var sent = 0; sent < read;)
-                {
-                    sent += await to.SendAsync(buffer.AsMemory(sent, read - sent));
-                }
-            }
-
-            to.Shutdown(SocketShutdown.Send);
-        }
-
-        public void Reset()
-        {
-            foreach (var socket in new[] { client, gateway })
-            {
-                try
-                {
-                    socket.LingerState = new LingerOption(true, 0);
-                }
-                catch (Exception exception) when (exception is SocketException or ObjectDisposedException)
-                {
-                    // Gone already.
-                }
-
-                socket.Dispose();
-            }
-        }
     }
 }

@@ -69,7 +69,7 @@ public sealed class AddressTests
         using var network = LocalCloud.MachinesNetwork.Claim();
         using var workspace = new TcpListener(IPAddress.Loopback, 0);
         workspace.Start();
-        using var front = new Front(IPEndPoint.Parse(network.Name + ".0.1:10000"), static (_, _) => { });
+        using var front = new Front(IPEndPoint.Parse(network.Name + ".0.1:10000"));
         front.Set(FrontMode.Open, (IPEndPoint)workspace.LocalEndpoint);
 
         using var client = await OpenAsync(front.Address);

@@ -27,7 +27,7 @@ public sealed class PartitionTests
     {
         await using var cloud = await GatewayEnvironment.StartAsync();
         using var network = MachinesNetwork.Claim();
-        using var line = new MachinesSimulator.Front(IPEndPoint.Parse(network.Name + ".0.1:10000"), static (_, _) => { });
+        using var line = new MachinesSimulator.Front(IPEndPoint.Parse(network.Name + ".0.1:10000"));
         line.Set(FrontMode.Open, IPEndPoint.Parse(new Uri(cloud.Redis.Url).Authority));
         var cut = await cloud.StartGatewayAsync([.. Quick, ("REDIS_URL", $"redis://{line.Address}")]);
         var other = await cloud.StartGatewayAsync(Quick);
