@@ -35,7 +35,7 @@ internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Fun
 
         try
         {
-            var heard = Volatile.Read(ref _heard);
+            var heard = Heard;
             return (Learn(id, belief, await read(id), heard), true);
         }
         catch (SignInStoreUnavailableException)
@@ -49,10 +49,19 @@ internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Fun
     public (T Value, Evidence Evidence)? Current(string id) =>
         _believed.TryGetValue(id, out var belief) && belief is { Value: { } value, Doubted: false } && Age(belief) < options.BelieveFor && !isPast(value) ? (value, belief) : null;
 
-    /// <summary>Written here, so it is so.</summary>
-    public void Set(string id, T value)
+    /// <summary>How much was heard; read before the store is, for <see cref="Set"/>.</summary>
+    public long Heard => Volatile.Read(ref _heard);
+
+    /// <summary>Written here, so it is so, unless something was heard since.</summary>
+    public void Set(string id, T value, long heard)
     {
-        Replace(id, new Belief(value, time.GetTimestamp()));
+        var next = new Belief(value, time.GetTimestamp());
+        Replace(id, next);
+        if (Heard != heard)
+        {
+            next.Doubt();
+        }
+
         EvictIfFull();
     }
 
@@ -113,7 +122,7 @@ internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Fun
             before?.Doubt();
         }
 
-        if (Volatile.Read(ref _heard) != heard)
+        if (Heard != heard)
         {
             next.Doubt();
         }

@@ -17,15 +17,17 @@ internal interface ISignInStore
     Task<IReadOnlyList<string>> GroupAsync(string group);
 
     /// <summary>Written anew if it is still what was read. False: it was written by another meanwhile, or has ended.</summary>
-    Task<bool> RewriteAsync(string id, byte[] before, byte[] signIn, TimeSpan lifetime);
+    /// <param name="id">Which.</param>
+    /// <param name="before">What was read.</param>
+    /// <param name="signIn">The sign-in itself.</param>
+    /// <param name="lifetime">Until it ends if it is not written anew.</param>
+    /// <param name="tells">It says something else of its user, and every replica is told with the writing.</param>
+    Task<bool> RewriteAsync(string id, byte[] before, byte[] signIn, TimeSpan lifetime, bool tells);
 
     Task<byte[]?> ReadAsync(string id);
 
     /// <summary>Gone with its refresh token, and every replica is told.</summary>
     Task RemoveAsync(string id);
-
-    /// <summary>Every replica is told that it was written anew and says something else of its user.</summary>
-    Task TellChangedAsync(string id);
 
     /// <summary>Whether the store answers at all; never throws.</summary>
     Task<bool> IsReachableAsync();

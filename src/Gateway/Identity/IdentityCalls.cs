@@ -61,7 +61,7 @@ internal sealed class IdentityCalls(Func<IDatabase> database, IdentityKeys keys,
         {
             return await ask(database()).WaitAsync(Patience, time);
         }
-        catch (Exception failure) when (failure is RedisException or TimeoutException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception failure) when (failure is RedisException or RedisCommandException or TimeoutException or OperationCanceledException or ObjectDisposedException)
         {
             throw new SignInStoreUnavailableException("Redis did not answer for identities.", failure);
         }

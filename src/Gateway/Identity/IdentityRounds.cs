@@ -10,8 +10,27 @@ namespace Gateway.Identity;
 /// </summary>
 internal sealed class IdentityRounds(IServiceProvider services) : BackgroundService
 {
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(
-        services.GetRequiredService<UserAccess>().KeepUpAsync(stoppingToken),
-        services.GetRequiredService<PersonalTokens>().KeepUsesAsync(stoppingToken),
-        services.GetRequiredService<RefreshRounds>().KeepUpAsync(stoppingToken));
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        List<Task> rounds =
+        [
+            services.GetRequiredService<UserAccess>().KeepUpAsync(stoppingToken),
+            services.GetRequiredService<PersonalTokens>().KeepUsesAsync(stoppingToken),
+            services.GetRequiredService<RefreshRounds>().KeepUpAsync(stoppingToken),
+        ];
+        while (rounds.Count > 0)
+        {
+            var ended = await Task.WhenAny(rounds);
+            if (stoppingToken.IsCancellationRequested)
+            {
+                // What is under way is heard out.
+                await Task.WhenAll(rounds);
+                return;
+            }
+
+            // A fault of one stops the gateway, loudly; waited for together with the others it would be hidden behind those that never end.
+            rounds.Remove(ended);
+            await ended;
+        }
+    }
 }

@@ -16,12 +16,16 @@ internal sealed class RedisSignInStore(IdentityCalls calls, IOptions<IdentityOpt
         return 1
         """;
 
-    /// <summary>KEYS: sign-in. ARGV: as it was read, as it is to be, its lifetime (ms).</summary>
+    /// <summary>KEYS: sign-in, sequence. ARGV: as it was read, as it is to be, its lifetime (ms), channel (empty: nobody is told), kind, id.</summary>
     private const string Rewrite = """
         if redis.call('GET', KEYS[1]) ~= ARGV[1] then
           return 0
         end
         redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+        if ARGV[4] ~= '' then
+          local sequence = string.format('%.0f', redis.call('INCR', KEYS[2]))
+          redis.call('PUBLISH', ARGV[4], sequence .. '|' .. ARGV[5] .. '|0|' .. ARGV[6])
+        end
         return 1
         """;
 
@@ -33,14 +37,14 @@ internal sealed class RedisSignInStore(IdentityCalls calls, IOptions<IdentityOpt
     public async Task<IReadOnlyList<string>> GroupAsync(string group) =>
         [.. (await calls.AskAsync(redis => redis.SortedSetRangeByRankAsync(calls.Keys.SignInGroup(group)))).Select(static id => (string)id!)];
 
-    public async Task<bool> RewriteAsync(string id, byte[] before, byte[] signIn, TimeSpan lifetime) =>
-        (int)await calls.AskAsync(redis => redis.ScriptEvaluateAsync(Rewrite, [calls.Keys.SignIn(id)], [before, signIn, (long)lifetime.TotalMilliseconds])) == 1;
+    public async Task<bool> RewriteAsync(string id, byte[] before, byte[] signIn, TimeSpan lifetime, bool tells) => (int)await calls.AskAsync(redis => redis.ScriptEvaluateAsync(
+        Rewrite,
+        [calls.Keys.SignIn(id), calls.Keys.Sequence],
+        [before, signIn, (long)lifetime.TotalMilliseconds, tells ? calls.Keys.Changes.ToString() : "", ChangeKinds.SignIn, id])) == 1;
 
     public async Task<byte[]?> ReadAsync(string id) => await calls.AskAsync(redis => redis.StringGetAsync(calls.Keys.SignIn(id)));
 
     public Task RemoveAsync(string id) => calls.TellAsync(ChangeKinds.Credential, id, calls.Keys.SignIn(id), calls.Keys.RefreshToken(id));
-
-    public Task TellChangedAsync(string id) => calls.TellAsync(ChangeKinds.SignIn, id);
 
     public async Task<bool> IsReachableAsync()
     {

@@ -15,6 +15,9 @@ internal enum ClaimsChange
     None,
     Changed,
 
+    /// <summary>The answer names no user by <see cref="IdentityOptions.UserClaim"/>, and so says nothing of one.</summary>
+    Nobody,
+
     /// <summary>The answer is about somebody else, so it is no answer.</summary>
     AnotherUser,
 }
@@ -65,8 +68,9 @@ internal sealed partial class SignIns : ITicketStore
         identity.AddClaim(UserClaims.IssuedAt(_time.GetUtcNow()));
         if (LifetimeOf(ticket) is { } lifetime && ticket.Principal.TryGetUserId(out _))
         {
+            var heard = _believed.Heard;
             await _store.WriteAsync(id, TicketSerializer.Default.Serialize(ticket), lifetime, GroupsOf(ticket));
-            _believed.Set(id, ticket);
+            _believed.Set(id, ticket, heard);
             await (refreshToken is null ? Task.CompletedTask : _tokens.KeepAsync(id, refreshToken));
         }
 
@@ -79,7 +83,7 @@ internal sealed partial class SignIns : ITicketStore
         try
         {
             // Its times alone: what the sign-in says of its user may have been written by another replica since this one read it.
-            await ChangeAsync(CredentialId.Of(key), kept =>
+            await ChangeAsync(CredentialId.Of(key), tells: false, kept =>
             {
                 (kept.Properties.IssuedUtc, kept.Properties.ExpiresUtc) = (ticket.Properties.IssuedUtc, ticket.Properties.ExpiresUtc);
                 return kept;
@@ -97,17 +101,12 @@ internal sealed partial class SignIns : ITicketStore
     public async Task<ClaimsChange> ChangeClaimsAsync(string id, ClaimsPrincipal token)
     {
         var change = ClaimsChange.None;
-        await ChangeAsync(id, kept =>
+        var changed = await ChangeAsync(id, tells: true, kept =>
         {
             (change, var updated) = Update(kept, token);
             return updated;
         });
-        if (change == ClaimsChange.Changed)
-        {
-            await _store.TellChangedAsync(id);
-        }
-
-        return change;
+        return change == ClaimsChange.Changed && !changed ? ClaimsChange.None : change;
     }
 
     public Task<AuthenticationTicket?> RetrieveAsync(string key) => RetrieveAsync(key, onUnknown: null).AsTask();
@@ -162,32 +161,40 @@ internal sealed partial class SignIns : ITicketStore
         return ticket;
     }
 
-    /// <summary>The sign-in as the store has it; null: it has ended.</summary>
-    public async Task<AuthenticationTicket?> ReadAsync(string id) =>
-        await _store.ReadAsync(id) is { } stored ? TicketSerializer.Default.Deserialize(stored) : null;
+    /// <summary>The sign-in as the store has it. Not kept: it has ended; kept and null: a newer version wrote it.</summary>
+    public async Task<(bool IsKept, AuthenticationTicket? Ticket)> ReadKeptAsync(string id) =>
+        await _store.ReadAsync(id) is { } stored ? (true, TicketSerializer.Default.Deserialize(stored)) : (false, null);
 
-    /// <summary>Changes what the store has now, and not what this replica remembers. A sign-in that has ended stays so: a sign-out must not be undone by the last request it crossed.</summary>
+    private async Task<AuthenticationTicket?> ReadAsync(string id) => (await ReadKeptAsync(id)).Ticket;
+
+    /// <summary>
+    /// Changes what the store has now, and not what this replica remembers. A sign-in that has ended stays so: a sign-out must not be undone by the last
+    /// request it crossed.
+    /// </summary>
     /// <param name="id">The sign-in.</param>
+    /// <param name="tells">Every replica is told.</param>
     /// <param name="change">Null: nothing is to be written.</param>
-    private async Task ChangeAsync(string id, Func<AuthenticationTicket, AuthenticationTicket?> change)
+    /// <returns>It was written.</returns>
+    private async Task<bool> ChangeAsync(string id, bool tells, Func<AuthenticationTicket, AuthenticationTicket?> change)
     {
         for (var attempt = 0; attempt < MostAttempts; attempt++)
         {
-            if (await _store.ReadAsync(id) is not { } before || TicketSerializer.Default.Deserialize(before) is not { } kept)
+            var heard = _believed.Heard;
+            if (await _store.ReadAsync(id) is not { } before)
             {
                 _believed.End(id);
-                return;
+                return false;
             }
 
-            if (change(kept) is not { } changed || LifetimeOf(changed) is not { } lifetime)
+            if (TicketSerializer.Default.Deserialize(before) is not { } kept || change(kept) is not { } changed || LifetimeOf(changed) is not { } lifetime)
             {
-                return;
+                return false;
             }
 
-            if (await _store.RewriteAsync(id, before, TicketSerializer.Default.Serialize(changed), lifetime))
+            if (await _store.RewriteAsync(id, before, TicketSerializer.Default.Serialize(changed), lifetime, tells))
             {
-                _believed.Set(id, changed);
-                return;
+                _believed.Set(id, changed, heard);
+                return true;
             }
         }
 
@@ -202,10 +209,9 @@ internal sealed partial class SignIns : ITicketStore
             return (ClaimsChange.AnotherUser, null);
         }
 
-        // A provider may leave out claims when it is asked again; what then names nobody says nothing new.
         if (UserClaims.From(token, _options, kept.Principal.Identity!.AuthenticationType!) is not { } now)
         {
-            return (ClaimsChange.None, null);
+            return (ClaimsChange.Nobody, null);
         }
 
         if (now.GetUserId() != kept.Principal.GetUserId())
@@ -213,7 +219,7 @@ internal sealed partial class SignIns : ITicketStore
             return (ClaimsChange.AnotherUser, null);
         }
 
-        return UserClaims.Updated(kept.Principal, now) is { } updated
+        return UserClaims.Updated(kept.Principal, now, token) is { } updated
             ? (ClaimsChange.Changed, new AuthenticationTicket(updated, kept.Properties, kept.AuthenticationScheme))
             : (ClaimsChange.None, null);
     }

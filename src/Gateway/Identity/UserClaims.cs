@@ -59,10 +59,19 @@ internal static class UserClaims
     /// <summary>The same user as known by another scheme.</summary>
     public static ClaimsPrincipal As(ClaimsPrincipal user, string scheme) => new(new ClaimsIdentity(user.Claims, scheme, Name, Role));
 
-    /// <summary>The user as the provider describes them now, still signed in by the same; null: nothing differs.</summary>
-    public static ClaimsPrincipal? Updated(ClaimsPrincipal kept, ClaimsPrincipal now)
+    /// <summary>
+    /// The user as the provider describes them now, still signed in by the same; null: nothing differs. A token that is given later may leave out what the
+    /// first one said (OpenID Connect Core section 12.2): names and addresses stay then. Groups and roles do not, because whoever has none has no such claim.
+    /// </summary>
+    /// <param name="kept">As known until now.</param>
+    /// <param name="now">What <see cref="From"/> makes of the new token.</param>
+    /// <param name="token">The new token itself.</param>
+    public static ClaimsPrincipal? Updated(ClaimsPrincipal kept, ClaimsPrincipal now, ClaimsPrincipal token)
     {
         var described = now.Claims.Where(static claim => !Noted.Contains(claim.Type)).ToList();
+        described.AddRange(kept.FindAll(Name).Where(_ => !now.HasClaim(static claim => claim.Type == Name)));
+        // One that the token calls unverified is not left out.
+        described.AddRange(kept.FindAll(Email).Where(_ => !token.HasClaim(static claim => claim.Type is "email" or "email_verified")));
         if (Texts(described).SetEquals(Texts(kept.Claims.Where(static claim => !Noted.Contains(claim.Type)))))
         {
             return null;

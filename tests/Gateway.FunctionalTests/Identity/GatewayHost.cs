@@ -206,16 +206,10 @@ internal sealed class MemorySignInStore : ISignInStore
     public Task<IReadOnlyList<string>> GroupAsync(string group) =>
         Task.FromResult<IReadOnlyList<string>>([.. _groups.Where(pair => pair.Value.Contains(group)).Select(static pair => pair.Key)]);
 
-    public Task<bool> RewriteAsync(string id, byte[] before, byte[] signIn, TimeSpan lifetime)
+    public Task<bool> RewriteAsync(string id, byte[] before, byte[] signIn, TimeSpan lifetime, bool tells)
     {
         ThrowIfAway();
         return Task.FromResult(_signIns.TryGetValue(id, out var now) && now.AsSpan().SequenceEqual(before) && _signIns.TryUpdate(id, signIn, now));
-    }
-
-    public Task TellChangedAsync(string id)
-    {
-        ThrowIfAway();
-        return Task.CompletedTask;
     }
 
     public Task<byte[]?> ReadAsync(string id)

@@ -13,6 +13,8 @@ internal sealed class MemoryRefreshStore : IRefreshStore
     /// <summary>Asked before a new token is kept; false: the store is away.</summary>
     public Func<bool> MayReplace { get; set; } = static () => true;
 
+    public IReadOnlyCollection<byte[]> Tokens => [.. _tokens.Values];
+
     public Task WriteAsync(string id, byte[] token, DateTimeOffset due, TimeSpan lifetime)
     {
         (_tokens[id], _due[id]) = (token, due);

@@ -79,12 +79,12 @@ public sealed class RedisSignInTests
         Assert.StartsWith("{gateway}:sign-in:", key, StringComparison.Ordinal);
         Assert.DoesNotContain("the-handle", key, StringComparison.Ordinal);
         Assert.InRange((await connection.GetDatabase().KeyTimeToLiveAsync(key))!.Value, TimeSpan.FromMinutes(50), TimeSpan.FromHours(1));
-        Assert.False(await store.RewriteAsync(id, [3, 2, 1], [4], TimeSpan.FromHours(1)));
-        Assert.True(await store.RewriteAsync(id, [1, 2, 3], [5], TimeSpan.FromHours(1)));
+        Assert.False(await store.RewriteAsync(id, [3, 2, 1], [4], TimeSpan.FromHours(1), tells: false));
+        Assert.True(await store.RewriteAsync(id, [1, 2, 3], [5], TimeSpan.FromHours(1), tells: false));
         Assert.Equal([5], await store.ReadAsync(id));
         await store.RemoveAsync(id);
         Assert.Null(await store.ReadAsync(id));
-        Assert.False(await store.RewriteAsync(id, [1, 2, 3], [4], TimeSpan.FromHours(1)));
+        Assert.False(await store.RewriteAsync(id, [1, 2, 3], [4], TimeSpan.FromHours(1), tells: false));
         Assert.Null(await store.ReadAsync(id));
     }
 }

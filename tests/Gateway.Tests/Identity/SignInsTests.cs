@@ -252,6 +252,72 @@ public sealed class SignInsTests
     }
 
     [Fact]
+    public async Task SignOutHeardBeforeARenewalIsAnswered_IsNotUndoneByIt()
+    {
+        var ticket = Ticket();
+        var handle = await _here.StoreAsync(ticket);
+        _store.AfterRewrite = () =>
+        {
+            _store.AfterRewrite = null;
+            _other.RemoveAsync(handle).GetAwaiter().GetResult();
+            _here.HasEnded(CredentialId.Of(handle));
+        };
+
+        await _here.RenewAsync(handle, ticket);
+
+        Assert.Null(await FindAsync(_here, handle));
+    }
+
+    [Fact]
+    public async Task ChangeHeardBeforeARenewalIsAnswered_IsReadAtTheNextUse()
+    {
+        var ticket = Ticket();
+        var handle = await _here.StoreAsync(ticket);
+        _store.AfterRewrite = () =>
+        {
+            _store.AfterRewrite = null;
+            _other.ChangeClaimsAsync(CredentialId.Of(handle), Said(("groups", "new"))).GetAwaiter().GetResult();
+            _here.Unverify(CredentialId.Of(handle));
+        };
+
+        await _here.RenewAsync(handle, ticket);
+
+        Assert.Equal("new", (await FindAsync(_here, handle))!.Principal.FindFirst(UserClaims.Group)?.Value);
+    }
+
+    [Fact]
+    public async Task ClaimsThatALaterTokenLeavesOut_StayIfTheySayWhoItIs_AndGoIfTheySayWhatTheyMay()
+    {
+        var handle = await _here.StoreAsync(Ticket(("name", "Alice"), ("email", "alice@example.com"), ("groups", "staff"), ("role", "operator")));
+
+        await _here.ChangeClaimsAsync(CredentialId.Of(handle), Said());
+
+        var now = (await FindAsync(_here, handle))!.Principal;
+        Assert.Equal(("Alice", "alice@example.com"), (now.FindFirst(UserClaims.Name)?.Value, now.FindFirst(UserClaims.Email)?.Value));
+        Assert.Null(now.FindFirst(UserClaims.Group) ?? now.FindFirst(UserClaims.Role));
+    }
+
+    [Fact]
+    public async Task AddressThatTheProviderCallsUnverifiedNow_CountsNoMore()
+    {
+        var handle = await _here.StoreAsync(Ticket(("email", "alice@example.com")));
+
+        await _here.ChangeClaimsAsync(CredentialId.Of(handle), Said(("email", "alice@example.com"), ("email_verified", "false")));
+
+        Assert.Null((await FindAsync(_here, handle))!.Principal.FindFirst(UserClaims.Email));
+    }
+
+    [Fact]
+    public async Task LaterTokenThatNamesNobody_ChangesNothing()
+    {
+        var handle = await _here.StoreAsync(Ticket(("groups", "staff")));
+
+        Assert.Equal(ClaimsChange.Nobody, await _here.ChangeClaimsAsync(CredentialId.Of(handle), new ClaimsPrincipal(new ClaimsIdentity([new Claim("groups", "new")], "test"))));
+
+        Assert.Equal("staff", (await FindAsync(_here, handle))!.Principal.FindFirst(UserClaims.Group)!.Value);
+    }
+
+    [Fact]
     public async Task SameClaims_AreNotWritten_AndNobodyIsTold()
     {
         var handle = await _here.StoreAsync(Ticket());
@@ -326,9 +392,9 @@ public sealed class SignInsTests
 
     private RefreshTokens Tokens() => new(new NoRefreshStore(), new EphemeralDataProtectionProvider(), Options.Create(new IdentityOptions()), _time);
 
-    private AuthenticationTicket Ticket()
+    private AuthenticationTicket Ticket(params (string Type, string Value)[] claims)
     {
-        var token = new ClaimsPrincipal(new ClaimsIdentity([new Claim("sub", "alice")], "test"));
+        var token = Said(claims);
         var properties = new AuthenticationProperties { ExpiresUtc = _time.GetUtcNow() + TimeSpan.FromHours(12) };
         return new AuthenticationTicket(UserClaims.From(token, new IdentityOptions(), IdentitySchemes.Cookie)!, properties, IdentitySchemes.Cookie);
     }
@@ -361,6 +427,9 @@ public sealed class SignInsTests
 
         public ConcurrentQueue<string> Told { get; } = new();
 
+        /// <summary>Runs when something was written anew and before that is answered.</summary>
+        public Action? AfterRewrite { get; set; }
+
         /// <summary>Runs when something is to be written anew and before it is.</summary>
         public Func<Task>? BeforeRewrite { get; set; }
 
@@ -369,18 +438,18 @@ public sealed class SignInsTests
 
         public Task<IReadOnlyList<string>> GroupAsync(string group) => Task.FromResult<IReadOnlyList<string>>([]);
 
-        public async Task<bool> RewriteAsync(string id, byte[] before, byte[] signIn, TimeSpan lifetime)
+        public async Task<bool> RewriteAsync(string id, byte[] before, byte[] signIn, TimeSpan lifetime, bool tells)
         {
             ThrowIfAway();
             await (BeforeRewrite?.Invoke() ?? Task.CompletedTask);
-            return _signIns.TryGetValue(id, out var now) && now.AsSpan().SequenceEqual(before) && _signIns.TryUpdate(id, signIn, now);
-        }
+            var written = _signIns.TryGetValue(id, out var now) && now.AsSpan().SequenceEqual(before) && _signIns.TryUpdate(id, signIn, now);
+            if (written && tells)
+            {
+                Told.Enqueue(id);
+            }
 
-        public Task TellChangedAsync(string id)
-        {
-            ThrowIfAway();
-            Told.Enqueue(id);
-            return Task.CompletedTask;
+            AfterRewrite?.Invoke();
+            return written;
         }
 
         public Task WriteAsync(string id, byte[] signIn, TimeSpan lifetime, IReadOnlyList<string> groups)

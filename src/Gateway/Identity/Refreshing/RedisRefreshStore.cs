@@ -5,10 +5,11 @@ namespace Gateway.Identity.Refreshing;
 /// <summary>Refresh tokens in Redis, each under a key of its own that goes with its sign-in's, and one list of when they are due.</summary>
 internal sealed class RedisRefreshStore(IdentityCalls calls) : IRefreshStore
 {
-    /// <summary>KEYS: token, due. ARGV: id, token, its lifetime (ms), due (ms).</summary>
+    /// <summary>KEYS: token, due. ARGV: id, token, its lifetime (ms), due (ms). All lifetimes are the same, so the list outlives each token in it.</summary>
     private const string Write = """
         redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
         redis.call('ZADD', KEYS[2], ARGV[4], ARGV[1])
+        redis.call('PEXPIRE', KEYS[2], ARGV[3])
         return 1
         """;
 

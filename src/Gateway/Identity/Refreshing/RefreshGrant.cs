@@ -1,5 +1,6 @@
 using System.Net;
 using System.Security.Claims;
+using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
@@ -17,29 +18,28 @@ internal sealed class RefreshGrant(Provider provider, IOptions<IdentityOptions> 
         "invalid_grant", "access_denied", "login_required", "interaction_required", "consent_required", "account_selection_required",
     };
 
-    /// <summary>Neither throws nor is cancelled: a token that was sent may be spent, and the answer holds the next one.</summary>
+    /// <summary>Not to be cancelled: a token that was sent may be spent, and the answer holds the next one.</summary>
     public async Task<RefreshAnswer> AskAsync(string token)
     {
-        if (await provider.FindAsync() is not { } known)
-        {
-            return new RefreshAnswer.Unavailable();
-        }
-
-        if (string.IsNullOrEmpty(known.TokenEndpoint))
-        {
-            return new RefreshAnswer.Faulty(null, "the provider publishes no token endpoint");
-        }
-
         try
         {
+            // As it is published now: an endpoint that has moved must not be sent tokens at its old address.
+            var published = await provider.Configuration.GetConfigurationAsync(CancellationToken.None);
+            if (!Uri.TryCreate(published.TokenEndpoint, UriKind.Absolute, out var endpoint) || !(endpoint.Scheme == "https" || (endpoint.Scheme == "http" && options.Value.AllowHttpAuthority)))
+            {
+                return new RefreshAnswer.Faulty(null, "the provider publishes no address of a token endpoint");
+            }
+
             using var request = new FormUrlEncodedContent(Form(token));
-            using var answer = await provider.Client.PostAsync(new Uri(known.TokenEndpoint), request, CancellationToken.None);
+            using var answer = await provider.Client.PostAsync(endpoint, request, CancellationToken.None);
+            // Whatever its type says: JSON is UTF-8 (RFC 8259 section 8.1), and a charset that nobody knows is no reason to lose the next token.
             return answer.StatusCode == HttpStatusCode.TooManyRequests
                 ? new RefreshAnswer.Unavailable()
-                : await ReadAsync(answer.IsSuccessStatusCode, await answer.Content.ReadAsStringAsync(CancellationToken.None));
+                : await ReadAsync(answer.IsSuccessStatusCode, Encoding.UTF8.GetString(await answer.Content.ReadAsByteArrayAsync(CancellationToken.None)));
         }
-        catch (Exception failure) when (failure is HttpRequestException or OperationCanceledException or IOException)
+        catch (Exception failure) when (failure is HttpRequestException or OperationCanceledException or IOException or InvalidOperationException { InnerException: not null })
         {
+            // The last one: the provider was never reached for its metadata.
             return new RefreshAnswer.Unavailable();
         }
     }

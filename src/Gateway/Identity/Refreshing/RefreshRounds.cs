@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Identity.Refreshing;
@@ -14,6 +15,7 @@ internal sealed partial class RefreshRounds(
     Provider provider,
     IdentityMetrics metrics,
     Audit audit,
+    IHostApplicationLifetime lifetime,
     IOptions<IdentityOptions> options,
     TimeProvider time,
     ILogger<RefreshRounds> logger)
@@ -22,15 +24,17 @@ internal sealed partial class RefreshRounds(
     private const int AtOnce = 8;
 
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan SendWithin = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan KeepTrying = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan TryAgainAfter = TimeSpan.FromSeconds(2);
 
     /// <summary>Longer than sending and keeping may take, so that no two replicas send one token.</summary>
     private TimeSpan Lease => SendWithin + options.Value.ProviderTimeout + (2 * KeepTrying);
 
-    private static TimeSpan SendWithin => TimeSpan.FromSeconds(30);
-
-    /// <summary>Until the gateway stops; what was sent by then is still heard out.</summary>
+    /// <summary>
+    /// Until the gateway begins to stop: nothing is sent from then on, and what was sent is heard out while requests in progress end. The token that comes
+    /// with an answer that nobody hears is lost, and its user signed out.
+    /// </summary>
     public async Task KeepUpAsync(CancellationToken stoppingToken)
     {
         if (!tokens.AreKept)
@@ -38,11 +42,19 @@ internal sealed partial class RefreshRounds(
             return;
         }
 
+        using var over = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken, lifetime.ApplicationStopping);
         var every = options.Value.RefreshEvery;
         using var timer = new PeriodicTimer(every < LongestPause ? every : LongestPause, time);
-        while (await timer.WaitForNextTickAsync(stoppingToken))
+        try
         {
-            await RefreshDueAsync(stoppingToken);
+            while (await timer.WaitForNextTickAsync(over.Token))
+            {
+                await RefreshDueAsync(over.Token);
+            }
+        }
+        catch (OperationCanceledException) when (over.IsCancellationRequested)
+        {
+            // As it was asked to.
         }
     }
 
@@ -61,8 +73,9 @@ internal sealed partial class RefreshRounds(
                 }
 
                 reached = true;
-                var outcomes = await Task.WhenAll(claimed.Ids.Select(id => RefreshAsync(id, claimed.At)));
-                if (outcomes.Contains(RefreshOutcome.Unavailable))
+                var outcomes = await Task.WhenAll(claimed.Ids.Select(id => RefreshAsync(id, claimed)));
+                // One that was not answered may be about one user; if none was, it is the provider.
+                if (outcomes.All(static outcome => outcome is RefreshOutcome.Unavailable))
                 {
                     return;
                 }
@@ -75,48 +88,68 @@ internal sealed partial class RefreshRounds(
         }
     }
 
-    private async Task<(IReadOnlyList<string> Ids, long At)> ClaimAsync()
+    private async Task<Claimed> ClaimAsync()
     {
-        var at = time.GetTimestamp();
-        return (await tokens.ClaimAsync(AtOnce, Lease), at);
+        var (at, now) = (time.GetTimestamp(), time.GetUtcNow());
+        return new Claimed(await tokens.ClaimAsync(AtOnce, Lease), at, now);
     }
 
-    private async Task<RefreshOutcome> RefreshAsync(string id, long claimedAt)
+    private async Task<RefreshOutcome> RefreshAsync(string id, Claimed claimed)
     {
-        var outcome = await SettleAsync(id, claimedAt);
+        var outcome = RefreshOutcome.Faulty;
+        try
+        {
+            outcome = await SettleAsync(id, claimed);
+        }
+        catch (CryptographicException)
+        {
+            // Perhaps for the moment only, and the token is good: so it is left for later, and goes by itself with its lifetime.
+            Log.Unreadable(logger);
+            outcome = RefreshOutcome.Unavailable;
+        }
+        catch (Exception failure) when (failure is not SignInStoreUnavailableException)
+        {
+            // A fault with one sign-in must not keep all others from being asked about.
+            Log.Failed(logger, failure);
+            await tokens.SettleAsync(id);
+        }
+
         metrics.Refreshed(outcome, 1);
         return outcome;
     }
 
-    private async Task<RefreshOutcome> SettleAsync(string id, long claimedAt)
+    private async Task<RefreshOutcome> SettleAsync(string id, Claimed claimed)
     {
-        if (await signIns.ReadAsync(id) is not { } signIn || signIns.HasEnded(signIn.Properties) || await tokens.ReadAsync(id) is not { } sent)
+        var (isKept, signIn) = await signIns.ReadKeptAsync(id);
+        if (!isKept || (signIn is not null && signIns.HasEnded(signIn.Properties)) || await tokens.ReadAsync(id) is not { } sent)
         {
             await tokens.ForgetAsync(id);
             return RefreshOutcome.NotAsked;
         }
 
-        // This process was asleep meanwhile, and another replica may have begun.
-        if (time.GetElapsedTime(claimedAt) > SendWithin)
+        // One of a newer version is for gateways of that version. And if this process was asleep meanwhile, or its whole computer, another may have begun.
+        if (signIn is null || time.GetElapsedTime(claimed.At) > SendWithin || time.GetUtcNow() - claimed.Now > SendWithin)
         {
             return RefreshOutcome.NotAsked;
         }
 
+        var user = signIn.Principal.GetUserId();
         switch (await grant.AskAsync(sent.Text))
         {
             case RefreshAnswer.Unavailable:
                 return RefreshOutcome.Unavailable;
+            case RefreshAnswer.Refused when !await tokens.IsKeptAsync(id, sent):
+                // Another replica sent it before, and it was good then.
+                return RefreshOutcome.NotAsked;
             case RefreshAnswer.Refused refused:
-                await EndAsync(id, signIn.Principal.GetUserId(), refused.Error);
+                await EndAsync(id, user, refused.Error);
                 return RefreshOutcome.Refused;
             case RefreshAnswer.Faulty faulty:
-                Log.Faulty(logger, faulty.Why);
                 await KeepAsync(id, sent, faulty.Token);
-                await tokens.SettleAsync(id);
-                return RefreshOutcome.Faulty;
+                return await PutOffAsync(id, faulty.Why);
             case RefreshAnswer.Granted granted:
                 await KeepAsync(id, sent, granted.Token);
-                return await ConfirmAsync(id, signIn.Principal.GetUserId(), granted);
+                return await ConfirmAsync(id, user, granted);
             default:
                 throw new InvalidOperationException("No such answer.");
         }
@@ -124,15 +157,28 @@ internal sealed partial class RefreshRounds(
 
     private async Task<RefreshOutcome> ConfirmAsync(string id, UserId user, RefreshAnswer.Granted granted)
     {
-        var change = granted.User is null ? ClaimsChange.None : await signIns.ChangeClaimsAsync(id, granted.User);
-        if (change == ClaimsChange.AnotherUser)
+        switch (granted.User is null ? ClaimsChange.None : await signIns.ChangeClaimsAsync(id, granted.User))
         {
-            await EndAsync(id, user, "another-user");
-            return RefreshOutcome.Refused;
+            case ClaimsChange.AnotherUser:
+                await EndAsync(id, user, "another-user");
+                return RefreshOutcome.Refused;
+            case ClaimsChange.Nobody:
+                return await PutOffAsync(id, "the identity token has no user claim");
+            case ClaimsChange.Changed:
+                await tokens.SettleAsync(id);
+                return RefreshOutcome.Changed;
+            default:
+                await tokens.SettleAsync(id);
+                return RefreshOutcome.Confirmed;
         }
+    }
 
+    /// <summary>What is wrong is wrong for a while, and for all: it is asked again when it would have been.</summary>
+    private async Task<RefreshOutcome> PutOffAsync(string id, string why)
+    {
+        Log.Faulty(logger, why);
         await tokens.SettleAsync(id);
-        return change == ClaimsChange.Changed ? RefreshOutcome.Changed : RefreshOutcome.Confirmed;
+        return RefreshOutcome.Faulty;
     }
 
     private async Task EndAsync(string id, UserId user, string error)
@@ -162,10 +208,21 @@ internal sealed partial class RefreshRounds(
         }
     }
 
+    /// <param name="Ids">Which are this replica's to ask about.</param>
+    /// <param name="At">Since when, by the clock that stands still while the computer sleeps.</param>
+    /// <param name="Now">Since when, by the one that does not.</param>
+    private sealed record Claimed(IReadOnlyList<string> Ids, long At, DateTimeOffset Now);
+
     private static partial class Log
     {
         [LoggerMessage(1003, LogLevel.Warning, "A sign-in could not be confirmed at the identity provider: {Why}", EventName = "RefreshFaulty")]
         public static partial void Faulty(ILogger logger, string why);
+
+        [LoggerMessage(1007, LogLevel.Warning, "The refresh token of a sign-in cannot be read: the data-protection keys are not there", EventName = "RefreshUnreadable")]
+        public static partial void Unreadable(ILogger logger);
+
+        [LoggerMessage(1008, LogLevel.Error, "A sign-in could not be confirmed at the identity provider", EventName = "RefreshFailed")]
+        public static partial void Failed(ILogger logger, Exception failure);
 
         [LoggerMessage(1004, LogLevel.Warning, "Sign-ins were not confirmed at the identity provider because Redis does not answer", EventName = "RefreshWithoutRedis")]
         public static partial void StoreAway(ILogger logger);

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Options;
 namespace Gateway.Identity.Refreshing;
 
 /// <summary>
-/// The provider's refresh tokens, protected by the keys that protect the cookies: whoever reads Redis alone can use none. Each is beside its sign-in and not
-/// in it, so that whoever renews the one cannot bring back an earlier other.
+/// The provider's refresh tokens, encrypted by the keys that protect the cookies. Each is beside its sign-in and not in it, so that whoever renews the one
+/// cannot bring back an earlier other.
 /// </summary>
 internal sealed class RefreshTokens(IRefreshStore store, IDataProtectionProvider protection, IOptions<IdentityOptions> options, TimeProvider time)
 {
@@ -26,24 +26,13 @@ internal sealed class RefreshTokens(IRefreshStore store, IDataProtectionProvider
         return store.ClaimAsync(most, now, now + lease);
     }
 
-    /// <summary>Null: there is none that could be sent.</summary>
-    public async Task<RefreshToken?> ReadAsync(string id)
-    {
-        if (await store.ReadAsync(id) is not { } kept)
-        {
-            return null;
-        }
+    /// <summary>Null: there is none.</summary>
+    /// <exception cref="CryptographicException">It cannot be read, which may be for the moment only: the keys are read from the store as well.</exception>
+    public async Task<RefreshToken?> ReadAsync(string id) =>
+        await store.ReadAsync(id) is { } kept ? new RefreshToken(kept, Encoding.UTF8.GetString(_protector.Unprotect(kept))) : null;
 
-        try
-        {
-            return new RefreshToken(kept, Encoding.UTF8.GetString(_protector.Unprotect(kept)));
-        }
-        catch (CryptographicException)
-        {
-            // The keys it was protected by are gone.
-            return null;
-        }
-    }
+    /// <summary>Whether it is still the one that counts: it may have been sent by another replica, and another be kept since.</summary>
+    public async Task<bool> IsKeptAsync(string id, RefreshToken sent) => await store.ReadAsync(id) is { } kept && kept.AsSpan().SequenceEqual(sent.Kept);
 
     public Task<bool> ReplaceAsync(string id, RefreshToken sent, string given) => store.ReplaceAsync(id, sent.Kept, Protect(given));
 
