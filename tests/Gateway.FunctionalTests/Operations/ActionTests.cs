@@ -92,6 +92,21 @@ public sealed class ActionTests : IAsyncLifetime
         Assert.Equal(_id, (await _operator.GetFromJsonAsync<JsonElement>("/api/costs?user=" + Uri.EscapeDataString(name))).GetProperty("id").GetString());
     }
 
+    [Theory]
+    [InlineData("~!!!")]
+    [InlineData("~Ym9i")]
+    [InlineData("~")]
+    public async Task IdThatIsNone_Is404ForEveryAction(string id)
+    {
+        var machine = _cloud.Simulator.MachineOf("alice").Id;
+        foreach (var action in await ActionsAsync())
+        {
+            using var answer = await SendAsync(_operator, action, id, action == "PUT " ? new { app = GatewayEnvironment.App, machine } : new { snapshot = "vs_1", size_gb = 8 });
+
+            await ProgramTests.AssertProblemAsync(answer, HttpStatusCode.NotFound, action is "POST kick" ? "no-such-user" : "no-such-route");
+        }
+    }
+
     [Fact]
     public async Task StaleIfMatch_IsRefusedByEveryAction_WithThePresentOne()
     {

@@ -230,6 +230,25 @@ public sealed class ConsoleSignInTests(ConsoleFixture console) : IClassFixture<C
         Assert.Contains("<h1>&lt;script&gt;alert(1)&lt;/script&gt;/../&quot;", await user.Content.ReadAsStringAsync(), StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task FormOfAUserOfAnyName_ActsOnThatUser()
+    {
+        const string name = "../x/<b>\"ü🦊*%2F?#";
+        await console.Map.Map.WriteAsync(new Session { User = new UserId(name), State = SessionState.Assigned, App = GatewayEnvironment.App, Machine = new MachineId("m-of-another-strange-name") }, CancellationToken.None);
+        using var browser = await console.SignInAsync("ops", "operator");
+        using var list = await browser.NavigateAsync("/?q=" + Uri.EscapeDataString("../x/"));
+        var id = (await list.Content.ReadAsStringAsync()).Split("href=\"/users/")[1].Split('"')[0];
+        using var asked = await browser.NavigateAsync($"/users/{id}/drain", "same-origin");
+        var html = await asked.Content.ReadAsStringAsync();
+
+        using var acted = await browser.SubmitAsync($"/users/{id}/drain", new() { ["form"] = FormOf(html), ["etag"] = WebUtility.HtmlDecode(html.Split("name=\"etag\" value=\"")[1].Split('"')[0]) });
+
+        Assert.Equal(HttpStatusCode.SeeOther, acted.StatusCode);
+        using var ops = console.Gateway.OperatorClient();
+        var route = await ops.GetFromJsonAsync<JsonElement>("/api/routes/" + id);
+        Assert.Equal((name, true), (route.GetProperty("user").GetString(), route.GetProperty("closed").GetBoolean()));
+    }
+
     private static async Task<string> ProofAsync(Browser browser)
     {
         using var page = await browser.NavigateAsync(Page);
