@@ -11,8 +11,9 @@ namespace Gateway.Proxying;
 /// </summary>
 internal sealed class AllowedDestinations(IOptions<ProxyingOptions> options, PublicListener listener)
 {
+    private static readonly Lazy<HashSet<IPAddress>> Own = new(OwnAddresses);
+
     private readonly ImmutableArray<IPNetwork> _networks = Parse(options.Value.AllowedNetworks) ?? [];
-    private readonly Lazy<HashSet<IPAddress>> _own = new(OwnAddresses);
 
     /// <summary>Networks in prefix notation, separated by commas or spaces; null: one of them is none.</summary>
     public static ImmutableArray<IPNetwork>? Parse(string text)
@@ -39,7 +40,7 @@ internal sealed class AllowedDestinations(IOptions<ProxyingOptions> options, Pub
 
     /// <summary>Simulated machines share the loopback network with us, so there the port decides.</summary>
     private bool IsOurselves(IPAddress address, int port) =>
-        IPAddress.IsLoopback(address) ? port == listener.Port || port == listener.Http2Port : _own.Value.Contains(address);
+        IPAddress.IsLoopback(address) ? port == listener.Port || port == listener.Http2Port : Own.Value.Contains(address);
 
     private static HashSet<IPAddress> OwnAddresses() =>
         [.. NetworkInterface.GetAllNetworkInterfaces().SelectMany(static one => one.GetIPProperties().UnicastAddresses).Select(static one => Plain(one.Address))];

@@ -15,6 +15,7 @@ internal sealed partial class ChangeFeed(
     private const string BeatKind = "beat";
 
     private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Tolerance = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(3);
 
     // Of the subscription alone, whose messages come one at a time.
@@ -62,7 +63,7 @@ internal sealed partial class ChangeFeed(
     }
 
     /// <summary>Repeats the sequence when nobody else did: a replica that heard a message within the last second stays quiet.</summary>
-    private async Task LookAsync(CancellationToken cancellationToken)
+    private Task LookAsync(CancellationToken cancellationToken)
     {
         var silence = time.GetElapsedTime(Volatile.Read(ref _lastHeard));
         // Again and again while it lasts: what is read in a silence may change unheard like what was read before it.
@@ -72,19 +73,18 @@ internal sealed partial class ChangeFeed(
             OnMissed();
         }
 
-        if (silence >= Beat - TimeSpan.FromMilliseconds(100))
-        {
-            await channel.BeatAsync(cancellationToken);
-        }
+        return silence >= Beat - Tolerance ? channel.BeatAsync(cancellationToken) : Task.CompletedTask;
     }
 
     /// <summary>Shape: <c>sequence|kind|epoch|id</c>; the id comes last, because a user's name may hold anything.</summary>
     internal void Hear(string message)
     {
-        var parts = message.Split('|', 4);
-        if (parts.Length != 4
-            || !long.TryParse(parts[0], NumberStyles.None, CultureInfo.InvariantCulture, out var sequence)
-            || !long.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out var epoch))
+        var id = message.AsSpan();
+        if (!TryCut(ref id, out var first)
+            || !TryCut(ref id, out var kind)
+            || !TryCut(ref id, out var third)
+            || !long.TryParse(first, NumberStyles.None, CultureInfo.InvariantCulture, out var sequence)
+            || !long.TryParse(third, NumberStyles.None, CultureInfo.InvariantCulture, out var epoch))
         {
             return;
         }
@@ -93,7 +93,7 @@ internal sealed partial class ChangeFeed(
         channel.Touch();
         Volatile.Write(ref _lastHeard, time.GetTimestamp());
         var isFirst = _sequence < 0;
-        var expected = parts[1] == BeatKind ? _sequence : _sequence + 1;
+        var expected = kind is BeatKind ? _sequence : _sequence + 1;
         _sequence = sequence;
         // The first message says that the subscription stands; what happened until now went by unheard.
         if (isFirst || sequence != expected)
@@ -101,18 +101,29 @@ internal sealed partial class ChangeFeed(
             OnMissed();
         }
 
-        if (parts[1] == RedisSessionMap.SessionKind)
+        switch (kind)
         {
-            SessionChanged?.Invoke(new UserId(parts[3]), epoch);
+            case BeatKind:
+                break;
+            case RedisSessionMap.SessionKind:
+                SessionChanged?.Invoke(new UserId(id.ToString()), epoch);
+                break;
+            case RedisSessionMap.MachineKind:
+                MachineChanged?.Invoke(new MachineId(id.ToString()), epoch);
+                break;
+            default:
+                OtherChanged?.Invoke(kind.ToString(), id.ToString());
+                break;
         }
-        else if (parts[1] == RedisSessionMap.MachineKind)
-        {
-            MachineChanged?.Invoke(new MachineId(parts[3]), epoch);
-        }
-        else if (parts[1] != BeatKind)
-        {
-            OtherChanged?.Invoke(parts[1], parts[3]);
-        }
+    }
+
+    /// <summary>The part before the next bar; what is left is what comes after it.</summary>
+    private static bool TryCut(ref ReadOnlySpan<char> rest, out ReadOnlySpan<char> part)
+    {
+        var bar = rest.IndexOf('|');
+        part = bar < 0 ? default : rest[..bar];
+        rest = rest[(bar + 1)..];
+        return bar >= 0;
     }
 
     private void OnMissed()

@@ -84,28 +84,28 @@ internal sealed class RecordClaim : IAsyncDisposable
 
     private async Task RenewAsync()
     {
-        try
+        while (true)
         {
-            while (true)
+            // Ends with the work, which is how nearly every claim ends and no exception.
+            var pause = Task.Delay(Renewal, _time, _ended.Token);
+            await pause.ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
+            if (pause.IsCanceled)
             {
-                await Task.Delay(Renewal, _time, _ended.Token);
-                try
+                return;
+            }
+
+            try
+            {
+                // Not cancelled by the end: a write given up half-way may be carried out, and then the end would lose against our own renewal.
+                if (!await WriteAsync(record => Leased(_news(record), _replica, _time), CancellationToken.None))
                 {
-                    // Not cancelled by the end: a write given up half-way may be carried out, and then the end would lose against our own renewal.
-                    if (!await WriteAsync(record => Leased(_news(record), _replica, _time), CancellationToken.None))
-                    {
-                        return;
-                    }
-                }
-                catch (SessionMapUnavailableException)
-                {
-                    // The work goes on; the next renewal, or the end, finds out whether the record is still ours.
+                    return;
                 }
             }
-        }
-        catch (OperationCanceledException)
-        {
-            // The work has ended.
+            catch (SessionMapUnavailableException)
+            {
+                // The work goes on; the next renewal, or the end, finds out whether the record is still ours.
+            }
         }
     }
 

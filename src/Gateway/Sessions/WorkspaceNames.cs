@@ -125,16 +125,21 @@ internal sealed class WorkspaceNames
     // Each part with its length before it, so that no two lists of parts read alike.
     private byte[] Hash(params ReadOnlySpan<string> parts)
     {
-        using var hash = IncrementalHash.CreateHMAC(HashAlgorithmName.SHA256, _key);
-        Span<byte> length = stackalloc byte[4];
+        var length = 0;
         foreach (var part in parts)
         {
-            var bytes = Utf8.GetBytes(part);
-            BinaryPrimitives.WriteInt32LittleEndian(length, bytes.Length);
-            hash.AppendData(length);
-            hash.AppendData(bytes);
+            length += sizeof(int) + Utf8.GetByteCount(part);
         }
 
-        return hash.GetHashAndReset();
+        var text = new byte[length];
+        var rest = text.AsSpan();
+        foreach (var part in parts)
+        {
+            var written = Utf8.GetBytes(part, rest[sizeof(int)..]);
+            BinaryPrimitives.WriteInt32LittleEndian(rest, written);
+            rest = rest[(sizeof(int) + written)..];
+        }
+
+        return HMACSHA256.HashData(_key, text);
     }
 }
