@@ -17,6 +17,8 @@ internal enum BootBehaviour
 /// <summary>One machine of the <see cref="SimulatedMachines"/>; read and changed under its lock only.</summary>
 internal sealed class SimulatedMachine(MachineId id, string app, string name, string region)
 {
+    private const int MostEvents = 20;
+
     private readonly List<(DateTimeOffset At, Action<SimulatedMachine, DateTimeOffset> Step)> _ahead = [];
 
     public MachineId Id { get; } = id;
@@ -77,6 +79,18 @@ internal sealed class SimulatedMachine(MachineId id, string app, string name, st
         HostUnreachable = HostUnreachable,
         Config = HostUnreachable ? null : Config with { Metadata = new(Config.Metadata ?? []) },
         CreatedAt = CreatedAt,
-        Events = [.. Events.AsEnumerable().Reverse().Take(20)],
+        Events = LatestEvents(),
     };
+
+    /// <summary>The newest first.</summary>
+    private MachineEvent[] LatestEvents()
+    {
+        var latest = new MachineEvent[Math.Min(Events.Count, MostEvents)];
+        for (var i = 0; i < latest.Length; i++)
+        {
+            latest[i] = Events[^(i + 1)];
+        }
+
+        return latest;
+    }
 }

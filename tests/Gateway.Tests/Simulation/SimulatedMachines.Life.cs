@@ -46,15 +46,15 @@ internal sealed partial class SimulatedMachines
                 pause = (next is { } at && at < until ? at : until) - now;
             }
 
-            try
+            // Waits count whole milliseconds, and one of none would not let time pass.
+            var waiting = changed.WaitAsync(TimeSpan.FromMilliseconds(Math.Ceiling(pause.TotalMilliseconds) + 1), time, cancellationToken);
+            await waiting.ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
+            if (waiting.IsCanceled)
             {
-                // Waits count whole milliseconds, and one of none would not let time pass.
-                await changed.WaitAsync(TimeSpan.FromMilliseconds(Math.Ceiling(pause.TotalMilliseconds) + 1), time, cancellationToken);
+                await waiting;
             }
-            catch (TimeoutException)
-            {
-                // Its time has come: look again.
-            }
+
+            // Otherwise something changed, or its time has come: look again.
         }
 
         return result;

@@ -94,15 +94,45 @@ internal sealed partial class SimulatedMachines(TimeProvider time) : IMachines
         Read(() => _machines.TryGetValue(machine, out var found) && IsReadyNow(found) && (address is null || address == found.Address));
 
     /// <summary>Some workspace would answer a probe at this address now.</summary>
-    public bool IsReadyAt(string address) => Read(() => _machines.Values.Any(machine => machine.Address == address && IsReadyNow(machine)));
+    public bool IsReadyAt(string address) => ReadyAt(address) is not null;
 
     public string NameOf(MachineId machine) { lock (_lock) { return _machines[machine].Name; } }
 
     /// <summary>The machine whose workspace answers at this address now.</summary>
-    public MachineId? ReadyAt(string address) => Read(() => _machines.Values.FirstOrDefault(machine => machine.Address == address && IsReadyNow(machine))?.Id);
+    public MachineId? ReadyAt(string address)
+    {
+        lock (_lock)
+        {
+            SettleAll();
+            foreach (var machine in _machines.Values)
+            {
+                if (machine.Address == address && IsReadyNow(machine))
+                {
+                    return machine.Id;
+                }
+            }
+
+            return null;
+        }
+    }
 
     /// <summary>A process runs there, whether it answers well or not.</summary>
-    public bool TakesConnectionsAt(string address) => Read(() => _machines.Values.Any(machine => machine.Address == address && Runs(machine)));
+    public bool TakesConnectionsAt(string address)
+    {
+        lock (_lock)
+        {
+            SettleAll();
+            foreach (var machine in _machines.Values)
+            {
+                if (machine.Address == address && Runs(machine))
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+    }
 
     private static bool Runs(SimulatedMachine machine) => machine is { State: PlatformState.Started, HostUnreachable: false };
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Collections.Immutable;
 using Gateway.Sessions;
 
 namespace Gateway.Tests.Simulation;
@@ -18,7 +19,7 @@ internal sealed class SimulatedVisitStore
     public ConcurrentDictionary<MachineId, DateTimeOffset> Due { get; } = new();
     public ConcurrentDictionary<MachineId, DateTimeOffset> Suspended { get; } = new();
     public ConcurrentDictionary<MachineId, DateTimeOffset> Activity { get; } = new();
-    public ConcurrentDictionary<(MachineId, long), ConcurrentBag<string>> Consents { get; } = new();
+    public ConcurrentDictionary<(MachineId, long), ImmutableHashSet<string>> Consents { get; } = new();
     public ConcurrentDictionary<string, (string Replica, DateTimeOffset Until)> Duties { get; } = new();
     public List<SimulatedVisitMap> Views { get; } = [];
 
@@ -26,9 +27,6 @@ internal sealed class SimulatedVisitStore
 
     /// <summary>The calls made, by name.</summary>
     public ConcurrentDictionary<string, int> Calls { get; } = new();
-
-    public IReadOnlyList<string> LiveReplicas() =>
-        [.. Replicas.Where(pair => pair.Value > Time.GetUtcNow()).Select(static pair => pair.Key).Order(StringComparer.Ordinal)];
 
     public void Report(IReadOnlyList<IdleReport> reports)
     {
@@ -53,10 +51,22 @@ internal sealed class SimulatedVisitStore
 
     public void ForgetSuspended(MachineId machine, DateTimeOffset since) => Forget(Suspended, machine, since);
 
+    public void Consent(MachineId machine, long epoch, string replica) =>
+        Consents.AddOrUpdate((machine, epoch), static (_, one) => [one], static (_, known, one) => known.Add(one), replica);
+
     public StopQuestion ReadQuestion(MachineId machine, long epoch)
     {
-        var (live, consents) = (LiveReplicas(), Consents.TryGetValue((machine, epoch), out var given) ? given.ToHashSet() : []);
-        return new StopQuestion(_map.Find(machine)?.Epoch == epoch, live.Count > 0 && live.All(consents.Contains), DueAt(machine));
+        var (now, consents) = (Time.GetUtcNow(), Consents.GetValueOrDefault((machine, epoch), []));
+        var (someLive, allConsent) = (false, true);
+        foreach (var (replica, until) in Replicas)
+        {
+            if (until > now)
+            {
+                (someLive, allConsent) = (true, allConsent && consents.Contains(replica));
+            }
+        }
+
+        return new StopQuestion(_map.Find(machine)?.Epoch == epoch, someLive && allConsent, DueAt(machine));
     }
 
     /// <summary>Everything is lost.</summary>
@@ -101,8 +111,20 @@ internal sealed class SimulatedVisitStore
         }
     }
 
-    private static IReadOnlyList<MachineId> Read(ConcurrentDictionary<MachineId, DateTimeOffset> list, DateTimeOffset until, int limit) =>
-        [.. list.Where(pair => pair.Value <= until).OrderBy(static pair => pair.Value).ThenBy(static pair => pair.Key.Value, StringComparer.Ordinal).Take(limit).Select(static pair => pair.Key)];
+    private static List<MachineId> Read(ConcurrentDictionary<MachineId, DateTimeOffset> list, DateTimeOffset until, int limit)
+    {
+        var due = new List<(DateTimeOffset At, MachineId Machine)>();
+        foreach (var (machine, at) in list)
+        {
+            if (at <= until)
+            {
+                due.Add((at, machine));
+            }
+        }
+
+        due.Sort(static (one, other) => one.At != other.At ? one.At.CompareTo(other.At) : string.CompareOrdinal(one.Machine.Value, other.Machine.Value));
+        return [.. due.Take(limit).Select(static one => one.Machine)];
+    }
 
     private static void Forget(ConcurrentDictionary<MachineId, DateTimeOffset> list, MachineId machine, DateTimeOffset until)
     {
@@ -163,7 +185,7 @@ internal sealed class SimulatedVisitMap : IVisitMap
     public void OnConsentAsked(Func<MachineId, long, Task> answer) => _answer = answer;
 
     public Task ConsentAsync(MachineId machine, long epoch, string replica, CancellationToken cancellationToken) =>
-        Do("visits.consent", () => _store.Consents.GetOrAdd((machine, epoch), static _ => []).Add(replica));
+        Do("visits.consent", () => _store.Consent(machine, epoch, replica));
 
     public Task<StopQuestion> ReadQuestionAsync(MachineId machine, long epoch, CancellationToken cancellationToken) =>
         Get("visits.question", () => _store.ReadQuestion(machine, epoch));

@@ -191,7 +191,8 @@ internal sealed class GatewayProcess : IDisposable
         services.AddSingleton<IAssertionKeyStore>(Keys);
         services.AddSingleton<IDataProtectionProvider>(Protection);
         services.AddSingleton(Options.Create(new IdentityOptions()));
-        services.AddSingleton(Options.Create(new AssertionOptions()));
+        // Signed once for each user and machine: to sign takes longer than the request that it is for, and decides nothing here.
+        services.AddSingleton(Options.Create(new AssertionOptions { AssertionLifetime = TimeSpan.FromDays(365) }));
         services.AddSingleton<IHostApplicationLifetime, EndlessLife>();
         services.AddSingleton<IMachines>(new ReplicaMachines(_system.Machines, new PlatformLine(this, _system)));
         services.AddSingleton<IReadinessProbe>(new WholeProbe(this, _system));

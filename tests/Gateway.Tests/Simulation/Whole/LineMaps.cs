@@ -149,7 +149,7 @@ internal sealed class LineVisitMap(RedisLine line) : IVisitMap
     public void OnConsentAsked(Func<MachineId, long, Task> answer) => line.OnConsentAsked(answer);
 
     public Task ConsentAsync(MachineId machine, long epoch, string replica, CancellationToken cancellationToken) =>
-        DoAsync(() => _far.Consents.GetOrAdd((machine, epoch), static _ => []).Add(replica), cancellationToken);
+        DoAsync(() => _far.Consent(machine, epoch, replica), cancellationToken);
 
     public Task<StopQuestion> ReadQuestionAsync(MachineId machine, long epoch, CancellationToken cancellationToken) =>
         line.CallAsync(() => _far.ReadQuestion(machine, epoch), cancellationToken);

@@ -263,7 +263,7 @@ internal sealed class Promises(WholeSystem system)
             return;
         }
 
-        var consents = visits.Consents.TryGetValue((before.Machine, before.Epoch), out var given) ? given.ToHashSet() : [];
+        var consents = visits.Consents.GetValueOrDefault((before.Machine, before.Epoch), []);
         foreach (var gateway in system.Gateways)
         {
             // One that has just come may have registered after the others were counted.

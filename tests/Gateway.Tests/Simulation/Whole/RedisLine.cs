@@ -81,11 +81,11 @@ internal sealed class RedisLine(WholeRedis redis, SeededWorld world, GatewayCont
     public Task<T> CallAsync<T>(Func<T> carryOut, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var answer = new TaskCompletionSource<T>();
+        var call = new Call<T>(this, carryOut);
         if (redis.IsAway || IsCut)
         {
             tally.Count("fault: redis away");
-            world.After(world.Chance(0.5) ? Quick : CallTimeout, () => Fail(answer));
+            world.After(world.Chance(0.5) ? Quick : CallTimeout, Call<T>.BeGivenUp, call);
         }
         else if (redis.LosesCalls > 0 && world.Chance(redis.LosesCalls))
         {
@@ -95,23 +95,15 @@ internal sealed class RedisLine(WholeRedis redis, SeededWorld world, GatewayCont
                 world.After(world.Between(TimeSpan.Zero, CallTimeout), () => carryOut());
             }
 
-            world.After(CallTimeout, () => Fail(answer));
+            world.After(CallTimeout, Call<T>.BeGivenUp, call);
         }
         else
         {
-            var takes = redis.SlowCalls > 0 && world.Chance(redis.SlowCalls) ? TimeSpan.FromSeconds(2) : Quick;
-            world.After(world.Between(TimeSpan.Zero, takes), () =>
-            {
-                var value = carryOut();
-                world.After(world.Between(TimeSpan.Zero, takes), () => context.Do(() =>
-                {
-                    Touch();
-                    answer.TrySetResult(value);
-                }));
-            });
+            call.Takes = redis.SlowCalls > 0 && world.Chance(redis.SlowCalls) ? TimeSpan.FromSeconds(2) : Quick;
+            world.After(world.Between(TimeSpan.Zero, call.Takes), Call<T>.Arrive, call);
         }
 
-        return cancellationToken.CanBeCanceled ? answer.Task.WaitAsync(cancellationToken) : answer.Task;
+        return cancellationToken.CanBeCanceled ? call.Task.WaitAsync(cancellationToken) : call.Task;
     }
 
     private void HearNext() => _hear?.Invoke(_messages.Dequeue());
@@ -130,9 +122,41 @@ internal sealed class RedisLine(WholeRedis redis, SeededWorld world, GatewayCont
         _answering = false;
     }
 
-    private void Fail<T>(TaskCompletionSource<T> answer)
+    private void CarryOut<T>(Call<T> call)
+    {
+        call.Answer = call.CarryOut();
+        world.After(world.Between(TimeSpan.Zero, call.Takes), Call<T>.Return, call);
+    }
+
+    private void Return<T>(Call<T> call) => context.Post(Call<T>.BeAnswered, call);
+
+    private void GiveUp<T>(Call<T> call)
     {
         redis.Troubled();
-        context.Do(() => answer.TrySetException(new SessionMapUnavailableException("The simulated Redis did not answer.")));
+        context.Post(Call<T>.Fail, call);
+    }
+
+    /// <summary>One call on its way there and back.</summary>
+    private sealed class Call<T>(RedisLine line, Func<T> carryOut) : TaskCompletionSource<T>
+    {
+        public static readonly SendOrPostCallback Arrive = static call => ((Call<T>)call!).Line.CarryOut((Call<T>)call);
+        public static readonly SendOrPostCallback Return = static call => ((Call<T>)call!).Line.Return((Call<T>)call);
+        public static readonly SendOrPostCallback BeGivenUp = static call => ((Call<T>)call!).Line.GiveUp((Call<T>)call);
+        public static readonly SendOrPostCallback Fail = static call => ((Call<T>)call!).TrySetException(new SessionMapUnavailableException("The simulated Redis did not answer."));
+
+        public static readonly SendOrPostCallback BeAnswered = static call =>
+        {
+            var answered = (Call<T>)call!;
+            answered.Line.Touch();
+            answered.TrySetResult(answered.Answer);
+        };
+
+        public RedisLine Line => line;
+
+        public Func<T> CarryOut => carryOut;
+
+        public TimeSpan Takes { get; set; }
+
+        public T Answer { get; set; } = default!;
     }
 }

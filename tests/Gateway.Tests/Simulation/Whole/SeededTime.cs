@@ -24,6 +24,7 @@ internal sealed class SeededTimer(SeededWorld world, SynchronizationContext cont
 {
     private static readonly SendOrPostCallback Run = static timer => ((SeededTimer)timer!).Call();
 
+    private readonly GatewayContext? _gateway = context as GatewayContext;
     private int _version;
     private long _period;
 
@@ -41,7 +42,7 @@ internal sealed class SeededTimer(SeededWorld world, SynchronizationContext cont
 
     public void Fire(int version)
     {
-        if (version != _version || context is GatewayContext { IsDead: true })
+        if (version != _version || _gateway is { IsDead: true })
         {
             return;
         }

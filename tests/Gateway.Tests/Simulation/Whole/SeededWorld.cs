@@ -9,10 +9,10 @@ internal sealed class SeededWorld : SynchronizationContext
 {
     private const int MostStepsAtOnce = 100_000;
 
-    private readonly List<Ready> _ready = new(64);
-    private readonly PriorityQueue<Due, Moment> _due = new(1024);
+    private readonly Agenda _agenda = new();
     private readonly int _thread = Environment.CurrentManagedThreadId;
-    private long _order;
+    private Ready[] _ready = new Ready[64];
+    private int _readyCount;
     private SynchronizationContext? _entered;
     private int _stepsNow;
     private volatile string? _left;
@@ -71,7 +71,10 @@ internal sealed class SeededWorld : SynchronizationContext
         Reader?.Invoke($"{TimeSpan.FromTicks(Now):hh\\:mm\\:ss\\.fffffff} {kind} {what}");
     }
 
-    public void After(TimeSpan delay, Action action) => Plan(delay.Ticks, new Due(action, null, 0));
+    public void After(TimeSpan delay, Action action) => Plan(delay.Ticks, new Due(Invoke, action, 0));
+
+    /// <summary>The same, for what happens so often that a delegate for each were too much.</summary>
+    public void After(TimeSpan delay, SendOrPostCallback call, object what) => Plan(delay.Ticks, new Due(call, what, 0));
 
     internal void Plan(long delay, SeededTimer timer, int version) => Plan(delay, new Due(null, timer, version));
 
@@ -90,7 +93,12 @@ internal sealed class SeededWorld : SynchronizationContext
             return;
         }
 
-        _ready.Add(new Ready(context, call, state));
+        if (_readyCount == _ready.Length)
+        {
+            Array.Resize(ref _ready, _readyCount * 2);
+        }
+
+        _ready[_readyCount++] = new Ready(context, call, state);
     }
 
     /// <summary>What still comes from now on is of no account.</summary>
@@ -121,21 +129,23 @@ internal sealed class SeededWorld : SynchronizationContext
             throw new InvalidOperationException("Something left the simulation's scheduler and came back from another thread: " + how);
         }
 
-        if (_ready.Count > 0)
+        if (_readyCount > 0)
         {
             RunOne();
             return true;
         }
 
-        if (!_due.TryPeek(out var due, out var when) || when.At > until)
+        if (!_agenda.TryTake(until, out var due, out var at))
         {
             Now = until;
             return false;
         }
 
-        _due.Dequeue();
-        (Now, _stepsNow) = (when.At > Now ? when.At : Now, when.At > Now ? 0 : _stepsNow);
-        Enter(this);
+        if (at > Now)
+        {
+            (Now, _stepsNow) = (at, 0);
+        }
+
         Guarded(due);
         return true;
     }
@@ -147,10 +157,15 @@ internal sealed class SeededWorld : SynchronizationContext
             throw new TimeoutException("Something turns in circles without time passing.");
         }
 
-        var chosen = _ready.Count == 1 ? 0 : Random.Next(_ready.Count);
+        var chosen = _readyCount == 1 ? 0 : Random.Next(_readyCount);
         var ready = _ready[chosen];
-        _ready[chosen] = _ready[^1];
-        _ready.RemoveAt(_ready.Count - 1);
+        var last = --_readyCount;
+        if (chosen != last)
+        {
+            _ready[chosen] = _ready[last];
+        }
+
+        _ready[last] = default;
         Steps++;
         Mix((ulong)chosen);
         Mix((ulong)Now);
@@ -181,17 +196,19 @@ internal sealed class SeededWorld : SynchronizationContext
         }
     }
 
-    private void Guarded(Due due)
+    private void Guarded(in Due due)
     {
         try
         {
-            if (due.Timer is { } timer)
+            if (due.Call is { } call)
             {
-                timer.Fire(due.Version);
+                Enter(this);
+                call(due.What);
             }
             else
             {
-                due.Action!();
+                // It only posts, whatever context this is.
+                ((SeededTimer)due.What).Fire(due.Version);
             }
         }
         catch (Exception exception) when (Broken is not null)
@@ -200,17 +217,9 @@ internal sealed class SeededWorld : SynchronizationContext
         }
     }
 
-    private void Plan(long delay, Due due) => _due.Enqueue(due, new Moment(Now + Math.Max(0, delay), ++_order));
+    private void Plan(long delay, in Due due) => _agenda.Plan(Now + Math.Max(0, delay), due);
 
     private void Mix(ulong value) => Trace = (Trace ^ value) * 1099511628211;
 
     private readonly record struct Ready(SynchronizationContext Context, SendOrPostCallback Call, object? State);
-
-    private readonly record struct Due(Action? Action, SeededTimer? Timer, int Version);
-
-    /// <summary>Compared at every step, so by a method that can be inlined: a tuple of two cannot.</summary>
-    private readonly record struct Moment(long At, long Order) : IComparable<Moment>
-    {
-        public int CompareTo(Moment other) => At != other.At ? At < other.At ? -1 : 1 : Order.CompareTo(other.Order);
-    }
 }

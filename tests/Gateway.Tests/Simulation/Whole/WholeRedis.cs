@@ -6,11 +6,14 @@ namespace Gateway.Tests.Simulation.Whole;
 /// <summary>Redis as all gateways share it: the records, what they tell each other of visits, the sequence, and pub/sub that loses, delays and repeats.</summary>
 internal sealed class WholeRedis
 {
+    private static readonly SendOrPostCallback Deliver = static message => ((Message)message!).Line.Hear(((Message)message).Text);
+
     private readonly SeededWorld _world;
     private readonly Tally _tally;
     private readonly Promises _promises;
     private readonly List<RedisLine> _lines = [];
     private long _sequence;
+    private (long Sequence, string Message) _beat = (-1, "");
 
     public WholeRedis(SeededWorld world, Tally tally, Promises promises)
     {
@@ -108,14 +111,22 @@ internal sealed class WholeRedis
         Visits.Replicas[replica] = _world.UtcNow + lease;
     }
 
-    public void Beat() => Tell(string.Create(CultureInfo.InvariantCulture, $"{_sequence}|beat|0|"));
+    public void Beat()
+    {
+        if (_beat.Sequence != _sequence)
+        {
+            _beat = (_sequence, string.Create(CultureInfo.InvariantCulture, $"{_sequence}|beat|0|"));
+        }
+
+        Tell(_beat.Message);
+    }
 
     public void Ask(MachineId machine, long epoch)
     {
         _tally.Count("consent asked");
         foreach (var line in _lines)
         {
-            Send(line, () => line.Ask(machine, epoch));
+            Send(line, SeededWorld.Invoke, () => line.Ask(machine, epoch));
         }
     }
 
@@ -130,11 +141,11 @@ internal sealed class WholeRedis
     {
         foreach (var line in _lines)
         {
-            Send(line, () => line.Hear(message));
+            Send(line, Deliver, new Message(line, message));
         }
     }
 
-    private void Send(RedisLine line, Action deliver)
+    private void Send(RedisLine line, SendOrPostCallback deliver, object what)
     {
         if (IsAway || line.IsCut || _world.Chance(LosesMessages))
         {
@@ -145,15 +156,15 @@ internal sealed class WholeRedis
         if (DelaysMessages > 0 && _world.Chance(DelaysMessages))
         {
             _tally.Count("fault: message late");
-            _world.After(_world.Between(TimeSpan.Zero, TimeSpan.FromSeconds(8)), deliver);
+            _world.After(_world.Between(TimeSpan.Zero, TimeSpan.FromSeconds(8)), deliver, what);
             return;
         }
 
-        _world.After(line.NextDelivery(), deliver);
+        _world.After(line.NextDelivery(), deliver, what);
         if (RepeatsMessages > 0 && _world.Chance(RepeatsMessages))
         {
             _tally.Count("fault: message twice");
-            _world.After(_world.Between(TimeSpan.Zero, TimeSpan.FromSeconds(2)), deliver);
+            _world.After(_world.Between(TimeSpan.Zero, TimeSpan.FromSeconds(2)), deliver, what);
         }
     }
 
@@ -184,6 +195,8 @@ internal sealed class WholeRedis
             store[key] = value;
         }
     }
+
+    private sealed record Message(RedisLine Line, string Text);
 }
 
 /// <summary>What another server has of it.</summary>
