@@ -16,13 +16,19 @@ internal sealed partial class RedisServer : IAsyncDisposable
 
     private readonly string _folder = Directory.CreateTempSubdirectory("gateway-map-").FullName;
     private readonly int _port = FreePorts.Take();
+    private readonly string[] _first;
     private Process? _process;
+
+    private RedisServer(string[] first) => _first = first;
+
+    public int Port => _port;
 
     public string Url => string.Create(CultureInfo.InvariantCulture, $"redis://127.0.0.1:{_port}");
 
-    public static async Task<RedisServer> StartAsync()
+    /// <param name="first">Arguments before its own, at each start.</param>
+    public static async Task<RedisServer> StartAsync(params string[] first)
     {
-        var redis = new RedisServer();
+        var redis = new RedisServer(first);
         await redis.RestartAsync();
         return redis;
     }
@@ -31,10 +37,7 @@ internal sealed partial class RedisServer : IAsyncDisposable
     {
         try
         {
-            _process = Process.Start(new ProcessStartInfo("redis-server")
-            {
-                ArgumentList = { "--port", _port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--save", "", "--dir", _folder, "--daemonize", "no", "--logfile", Path.Combine(_folder, "log") },
-            });
+            _process = Process.Start("redis-server", [.. _first, "--port", _port.ToString(CultureInfo.InvariantCulture), "--bind", "127.0.0.1", "--save", "", "--dir", _folder, "--daemonize", "no", "--logfile", Path.Combine(_folder, "log")]);
         }
         catch (System.ComponentModel.Win32Exception exception)
         {

@@ -31,7 +31,7 @@ internal sealed partial class EvictionCheck(RedisConnection connection, TimeProv
             {
                 return;
             }
-            catch (Exception exception) when (exception is RedisException or TimeoutException)
+            catch (Exception exception) when (exception is RedisException or TimeoutException or ObjectDisposedException)
             {
                 await Task.Delay(BetweenTries, time, stoppingToken);
             }

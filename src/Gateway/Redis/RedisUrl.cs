@@ -6,8 +6,8 @@ using StackExchange.Redis;
 namespace Gateway.Redis;
 
 /// <summary>
-/// A <c>redis://user:password@host:port/db</c> or <c>rediss://</c> URL. StackExchange.Redis would take the whole of it for a host name, password and
-/// all, and print it; so it is read here, and no message ever repeats it.
+/// A <c>redis://user:password@host:port/db</c> or <c>rediss://</c> URL, or one that names Sentinels (<see cref="SentinelUrl"/>). StackExchange.Redis would
+/// take the whole of it for a host name, password and all, and print it; so it is read here, and no message ever repeats it.
 /// </summary>
 internal static class RedisUrl
 {
@@ -15,29 +15,50 @@ internal static class RedisUrl
 
     public static bool TryParse(string? text, [NotNullWhen(true)] out ConfigurationOptions? options, out string fault)
     {
+        if (SentinelUrl.IsOne(text))
+        {
+            return SentinelUrl.TryParse(text, out options, out fault);
+        }
+
         options = null;
         fault = "";
         if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Scheme is not ("redis" or "rediss") || uri.Host.Length == 0)
         {
-            fault = "must be a URL such as redis://user:password@host:6379 (rediss:// for TLS)";
+            fault = $"must be a URL such as redis://user:password@host:6379 (rediss:// for TLS) or {SentinelUrl.Example}";
             return false;
         }
 
-        var database = 0;
-        var path = uri.AbsolutePath.Trim('/');
-        if (path.Length > 0 && (!int.TryParse(path, out database) || database < 0))
+        if (!TryReadDatabase(uri.AbsolutePath.Trim('/'), out var database))
         {
             fault = "names a database that is not a number: the part after the host must be one, such as /0";
             return false;
         }
 
-        var port = uri.Port > 0 ? uri.Port : DefaultPort;
-        options = new ConfigurationOptions
+        options = OptionsOf(uri.UserInfo, tls: uri.Scheme == "rediss", database);
+        options.EndPoints.Add(EndPointOf(uri, DefaultPort));
+        options.SslHost = options.Ssl ? uri.Host : null;
+        return true;
+    }
+
+    internal static bool TryReadDatabase(string path, out int database)
+    {
+        database = 0;
+        return path.Length == 0 || (int.TryParse(path, out database) && database >= 0);
+    }
+
+    internal static EndPoint EndPointOf(Uri uri, int defaultPort)
+    {
+        var port = uri.Port > 0 ? uri.Port : defaultPort;
+        return IPAddress.TryParse(uri.Host.Trim('[', ']'), out var address) ? new IPEndPoint(address, port) : new DnsEndPoint(uri.Host, port);
+    }
+
+    /// <summary>All but the addresses.</summary>
+    internal static ConfigurationOptions OptionsOf(string credentials, bool tls, int database)
+    {
+        var options = new ConfigurationOptions
         {
-            EndPoints = { IPAddress.TryParse(uri.Host.Trim('[', ']'), out var address) ? new IPEndPoint(address, port) : new DnsEndPoint(uri.Host, port) },
-            Ssl = uri.Scheme == "rediss",
-            SslProtocols = uri.Scheme == "rediss" ? SslProtocols.Tls12 | SslProtocols.Tls13 : null,
-            SslHost = uri.Scheme == "rediss" ? uri.Host : null,
+            Ssl = tls,
+            SslProtocols = tls ? SslProtocols.Tls12 | SslProtocols.Tls13 : null,
             DefaultDatabase = database == 0 ? null : database,
             // Start and go on without Redis: what is known is served, and the connection comes back by itself.
             AbortOnConnectFail = false,
@@ -52,7 +73,7 @@ internal static class RedisUrl
             BacklogPolicy = BacklogPolicy.FailFast,
             ClientName = "gateway",
         };
-        var userInfo = uri.UserInfo.Split(':', 2);
+        var userInfo = credentials.Split(':', 2);
         if (userInfo.Length == 2)
         {
             options.User = userInfo[0].Length == 0 ? null : Uri.UnescapeDataString(userInfo[0]);
@@ -63,6 +84,6 @@ internal static class RedisUrl
             options.Password = Uri.UnescapeDataString(userInfo[0]);
         }
 
-        return true;
+        return options;
     }
 }

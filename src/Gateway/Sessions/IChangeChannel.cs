@@ -37,9 +37,13 @@ internal sealed class RedisChangeChannel(RedisConnection connection, MapCalls ca
 
     public void Touch() => connection.Touch();
 
-    public Task FirstAttemptAsync() => connection.MultiplexerAsync;
+    public Task FirstAttemptAsync() => connection.FirstAttempt;
 
-    public async Task ListenAsync(Action<string> hear) => (await connection.ListenAsync(keys.Changes)).OnMessage(message => hear(message.Message.ToString()));
+    public Task ListenAsync(Action<string> hear) => connection.ListenAsync(keys.Changes, message =>
+    {
+        hear(message);
+        return Task.CompletedTask;
+    });
 
     public Task BeatAsync(CancellationToken cancellationToken) => calls.ScriptAsync(SessionScripts.Beat, [keys.Sequence], [keys.Changes.ToString()], cancellationToken);
 }

@@ -60,7 +60,7 @@ internal sealed class RedisVisitMap(RedisConnection connection, MapCalls calls, 
         calls.CallAsync(database => database.PublishAsync(keys.ConsentsAsked, $"{epoch.ToString(CultureInfo.InvariantCulture)}|{machine.Value}"), cancellationToken);
 
     /// <summary>Subscribes as soon as there is a connection; the client subscribes again by itself after each reconnect.</summary>
-    public void OnConsentAsked(Func<MachineId, long, Task> answer) => _ = ListenAsync(answer);
+    public void OnConsentAsked(Func<MachineId, long, Task> answer) => _ = connection.ListenAsync(keys.ConsentsAsked, message => HearAsync(message, answer));
 
     public Task ConsentAsync(MachineId machine, long epoch, string replica, CancellationToken cancellationToken) =>
         calls.ScriptAsync(SessionScripts.Consent, [keys.Consents(machine, epoch)], [replica, (long)ConsentKept.TotalSeconds], cancellationToken);
@@ -83,9 +83,6 @@ internal sealed class RedisVisitMap(RedisConnection connection, MapCalls calls, 
             cancellationToken);
         return [.. machines.Select(static machine => new MachineId(machine.ToString()))];
     }
-
-    private async Task ListenAsync(Func<MachineId, long, Task> answer) =>
-        (await connection.ListenAsync(keys.ConsentsAsked)).OnMessage(message => HearAsync(message.Message.ToString(), answer));
 
     private static Task HearAsync(string message, Func<MachineId, long, Task> answer)
     {

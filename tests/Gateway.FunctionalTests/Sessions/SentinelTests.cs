@@ -1,0 +1,109 @@
+using Gateway.Sessions;
+using StackExchange.Redis;
+using Xunit;
+
+namespace Gateway.FunctionalTests.Sessions;
+
+/// <summary>Which server the session map is read from and written to, when Sentinels say who the primary is.</summary>
+[Collection(nameof(Alone))]
+public sealed class SentinelTests
+{
+    private const string Prefix = "{sentinel}";
+
+    private static readonly UserId Alice = new("alice");
+    private static readonly UserId Bob = new("bob");
+
+    [Fact]
+    public async Task StartBeforeTheSentinels_FindsThePrimaryOnceTheyAreThere()
+    {
+        await using var group = await SentinelGroup.StartAsync();
+        foreach (var sentinel in group.Sentinels)
+        {
+            sentinel.Kill();
+        }
+
+        await using var replica = await MapReplica.StartAsync(group.Url, Prefix);
+        Assert.Equal(RouteKnown.Unknown, (await FindAsync(replica, Alice)).Known);
+        Assert.Contains(replica.Log, static line => line.Contains("No Sentinel tells of a primary named map", StringComparison.Ordinal));
+        foreach (var sentinel in group.Sentinels)
+        {
+            await sentinel.RestartAsync();
+        }
+
+        await Eventually.HoldsAsync(async () => (await FindAsync(replica, Alice)).Known is RouteKnown.None);
+    }
+
+    [Fact]
+    public async Task ReplicaOfAPrimaryThatIsAway_IsNotRead()
+    {
+        await using var group = await SentinelGroup.StartAsync();
+        await using var replica = await MapReplica.StartAsync(group.Url, Prefix);
+        await WriteAsync(replica, Alice);
+        await WriteAsync(replica, Bob);
+        await FindAsync(replica, Alice);
+        // Nobody promotes it.
+        foreach (var sentinel in group.Sentinels)
+        {
+            sentinel.Pause();
+        }
+
+        group.First.Kill();
+        await Eventually.HoldsAsync(() => !replica.Connection.IsConnected);
+
+        Assert.Equal((RouteKnown.Found, RouteKnown.Unknown), ((await FindAsync(replica, Alice)).Known, (await FindAsync(replica, Bob)).Known));
+    }
+
+    [Fact]
+    public async Task FormerPrimaryThatComesBackAsOne_IsNotWrittenTo()
+    {
+        await using var group = await SentinelGroup.StartAsync();
+        await using var replica = await MapReplica.StartAsync(group.Url, Prefix);
+        var session = await WriteAsync(replica, Bob);
+        group.First.Kill();
+        await group.FailedOverAsync();
+        await Eventually.HoldsAsync(() => replica.Connection.IsConnected);
+
+        // For about ten seconds it takes itself for a primary, and is an empty one.
+        await group.First.RestartAsync();
+        await using var former = await group.First.ConnectAsync();
+        var primaries = 0;
+        await Eventually.HoldsAsync(async () =>
+        {
+            session = (await replica.Map.WriteAsync(session with { Region = "iad" }, CancellationToken.None)).Current!;
+            primaries += (await SentinelGroup.IsReplicaAsync(former)) ? 0 : 1;
+            return await SentinelGroup.IsReplicaAsync(former);
+        });
+        await group.ReplicatesAsync(group.First);
+
+        Assert.True(primaries > 0, "it was one for a while");
+        await using var present = await group.Second.ConnectAsync();
+        Assert.Equal(session.Epoch, (long)await present.GetDatabase().HashGetAsync(KeyOf(Bob), "e"));
+        Assert.Equal(session.Epoch, (long)await former.GetDatabase().HashGetAsync(KeyOf(Bob), "e", CommandFlags.PreferReplica));
+    }
+
+    [Fact]
+    public async Task PrimaryThatIsDemotedWhileItIsUp_IsLeftForTheNextOne()
+    {
+        await using var group = await SentinelGroup.StartAsync();
+        await using var replica = await MapReplica.StartAsync(group.Url, Prefix);
+        var session = await WriteAsync(replica, Alice);
+
+        await group.OrderFailoverAsync();
+        await group.FailedOverAsync();
+        await group.ReplicatesAsync(group.First);
+        await Eventually.HoldsAsync(() => replica.Connection.IsConnected);
+        var write = await replica.Map.WriteAsync(session with { Region = "iad" }, CancellationToken.None);
+
+        Assert.True(write.Won);
+        Assert.Equal("iad", (await FindAsync(replica, Alice)).Route?.Session.Region);
+        await using var present = await group.Second.ConnectAsync();
+        Assert.Equal(write.Current!.Epoch, (long)await present.GetDatabase().HashGetAsync(KeyOf(Alice), "e"));
+    }
+
+    private static string KeyOf(UserId user) => $"{Prefix}:session:{user.Value}";
+
+    private static async Task<Session> WriteAsync(MapReplica replica, UserId user) =>
+        (await replica.Map.WriteAsync(new Session { User = user, State = SessionState.Assigned, App = "a" }, CancellationToken.None)).Current!;
+
+    private static ValueTask<RouteLookup> FindAsync(MapReplica replica, UserId user) => replica.Routes.FindAsync(user, CancellationToken.None);
+}
