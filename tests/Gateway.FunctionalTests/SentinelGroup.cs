@@ -52,6 +52,23 @@ internal sealed class SentinelGroup : IAsyncDisposable
     /// <summary>All Sentinels that run tell of the second as the primary.</summary>
     public Task FailedOverAsync() => AgreeAsync(told => told["port"] == Second.Port.ToString(CultureInfo.InvariantCulture));
 
+    /// <summary>What is written from now on is on the first server alone.</summary>
+    public async Task CutReplicationAsync()
+    {
+        await using var connection = await First.ConnectAsync();
+        await connection.GetDatabase().ExecuteAsync("WAIT", 1, (long)Eventually.Limit.TotalMilliseconds);
+        // A process that stands still connects to nothing again.
+        Second.Pause();
+        await connection.GetDatabase().ExecuteAsync("CLIENT", "KILL", "TYPE", "replica");
+    }
+
+    /// <summary>The first goes, with what was written to it alone.</summary>
+    public void LoseFirst()
+    {
+        First.Kill();
+        Second.Resume();
+    }
+
     /// <summary>An operator's command, which all Sentinels follow while the primary is well.</summary>
     public async Task OrderFailoverAsync()
     {
@@ -67,6 +84,8 @@ internal sealed class SentinelGroup : IAsyncDisposable
     }
 
     public static Task<bool> IsReplicaAsync(ConnectionMultiplexer server) => SaysAsync(server, "role:slave");
+
+    public static Task<bool> IsPrimaryAsync(ConnectionMultiplexer server) => SaysAsync(server, "role:master");
 
     public async ValueTask DisposeAsync()
     {
@@ -103,6 +122,16 @@ internal sealed class SentinelGroup : IAsyncDisposable
     private static Task<ConnectionMultiplexer> AskAsync(RedisServer sentinel) =>
         ConnectionMultiplexer.ConnectAsync(new ConfigurationOptions { EndPoints = { { "127.0.0.1", sentinel.Port } }, CommandMap = CommandMap.Sentinel, TieBreaker = "" });
 
-    private static async Task<bool> SaysAsync(ConnectionMultiplexer server, string line) =>
-        (await server.GetServers()[0].InfoRawAsync("replication"))!.Contains(line, StringComparison.Ordinal);
+    private static async Task<bool> SaysAsync(ConnectionMultiplexer server, string line)
+    {
+        try
+        {
+            return (await server.GetServers()[0].InfoRawAsync("replication"))!.Contains(line, StringComparison.Ordinal);
+        }
+        catch (RedisException)
+        {
+            // Sentinels cut all connections of a server whose role they change.
+            return false;
+        }
+    }
 }

@@ -1,3 +1,4 @@
+using System.Globalization;
 using Gateway.Sessions;
 using StackExchange.Redis;
 using Xunit;
@@ -70,7 +71,7 @@ public sealed class SentinelTests
         await Eventually.HoldsAsync(async () =>
         {
             session = (await replica.Map.WriteAsync(session with { Region = "iad" }, CancellationToken.None)).Current!;
-            primaries += (await SentinelGroup.IsReplicaAsync(former)) ? 0 : 1;
+            primaries += await SentinelGroup.IsPrimaryAsync(former) ? 1 : 0;
             return await SentinelGroup.IsReplicaAsync(former);
         });
         await group.ReplicatesAsync(group.First);
@@ -98,6 +99,28 @@ public sealed class SentinelTests
         Assert.Equal("iad", (await FindAsync(replica, Alice)).Route?.Session.Region);
         await using var present = await group.Second.ConnectAsync();
         Assert.Equal(write.Current!.Epoch, (long)await present.GetDatabase().HashGetAsync(KeyOf(Alice), "e"));
+    }
+
+    [Fact]
+    public async Task ServersAndSentinels_AreEachGivenTheirOwnPassword()
+    {
+        await using var server = await RedisServer.StartAsync("--requirepass", "fake-of-servers");
+        var folder = Directory.CreateTempSubdirectory("gateway-sentinel-");
+        var file = Path.Combine(folder.FullName, "conf");
+        await File.WriteAllTextAsync(file, string.Create(CultureInfo.InvariantCulture, $"sentinel monitor map 127.0.0.1 {server.Port} 1\nsentinel auth-pass map fake-of-servers\nrequirepass fake-of-sentinels\n"));
+        await using var sentinel = await RedisServer.StartAsync(file, "--sentinel");
+        var url = $"redis+sentinel://:fake-of-servers@{new Uri(sentinel.Url).Authority}/map?sentinel_password=";
+
+        await using (var refused = await MapReplica.StartAsync(url + "fake-wrong", Prefix))
+        {
+            Assert.Equal(RouteKnown.Unknown, (await FindAsync(refused, Alice)).Known);
+        }
+
+        await using var replica = await MapReplica.StartAsync(url + "fake-of-sentinels", Prefix);
+        await WriteAsync(replica, Alice);
+        Assert.Equal(RouteKnown.Found, (await FindAsync(replica, Alice)).Known);
+        Assert.DoesNotContain(replica.Log, static line => line.Contains("fake-of", StringComparison.Ordinal));
+        folder.Delete(recursive: true);
     }
 
     private static string KeyOf(UserId user) => $"{Prefix}:session:{user.Value}";
