@@ -14,7 +14,7 @@ namespace Gateway.Redis;
 internal sealed partial class RedisConnection : IAsyncDisposable
 {
     // How often the Sentinels are asked while all is well, and while it is not.
-    private static readonly TimeSpan Calm = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Calm = TimeSpan.FromMilliseconds(500);
     private static readonly TimeSpan Hurry = TimeSpan.FromMilliseconds(200);
 
     private readonly ConfigurationOptions _options;
@@ -171,6 +171,8 @@ internal sealed partial class RedisConnection : IAsyncDisposable
             {
                 former.ConnectionFailed -= OnLost;
                 former.ConnectionRestored -= OnBack;
+                // What is still asked of a server that hangs is not waited for: whoever asked asks the next one.
+                await former.CloseAsync(allowCommandsToComplete: false);
                 await former.DisposeAsync();
             }
 
