@@ -37,6 +37,27 @@ public sealed class AccessTests
         Assert.Null((await store.ReadAsync("ali|ce")).Decision);
     }
 
+    [Theory]
+    [InlineData("no json")]
+    [InlineData("null")]
+    [InlineData("[]")]
+    [InlineData("{}")]
+    [InlineData("")]
+    public async Task DecisionThatCannotBeRead_KeepsItsUserOut_AndHidesNoOther(string kept)
+    {
+        await using var map = await MapServer.StartAsync(MapServer.Redis);
+        await using var connection = await map.ConnectAsync();
+        var store = new RedisAccessStore(new IdentityCalls(() => connection.GetDatabase(), GatewayHost.Keys, TimeProvider.System));
+        await store.WriteAsync("bob", new UserDecision { Allowed = true, By = "ops", At = TimeProvider.System.GetUtcNow() });
+        await connection.GetDatabase().HashSetAsync(GatewayHost.Keys.Decisions, "alice", kept);
+
+        var all = await store.ReadAllAsync();
+        var (one, _) = await store.ReadAsync("alice");
+
+        Assert.Equal((false, true), (all.Access["alice"].Allowed, all.Access["bob"].Allowed));
+        Assert.False(one!.Allowed);
+    }
+
     [Fact]
     public async Task AllowedByAnOperator_ComesIn_ThoughNotOnTheList()
     {

@@ -30,12 +30,14 @@ internal sealed class RedisAccessStore(IdentityCalls calls) : IAccessStore
         return 1
         """;
 
+    private static readonly UserDecision Unreadable = new() { Allowed = false, Reason = "The decision that is kept cannot be read: make it again.", By = "-", At = DateTimeOffset.UnixEpoch };
+
     public async Task<UserDecisions> ReadAllAsync()
     {
         var decisions = await calls.AskAsync(redis => redis.HashGetAllAsync(calls.Keys.Decisions));
         var ends = await calls.AskAsync(redis => redis.SortedSetRangeByRankWithScoresAsync(calls.Keys.Ends));
         return new UserDecisions(
-            decisions.ToDictionary(static entry => (string)entry.Name!, static entry => Parse(entry.Value)!),
+            decisions.ToDictionary(static entry => (string)entry.Name!, static entry => Parse(entry.Value) ?? Unreadable),
             ends.ToDictionary(static entry => (string)entry.Element!, static entry => DateOf(entry.Score)));
     }
 
@@ -56,7 +58,23 @@ internal sealed class RedisAccessStore(IdentityCalls calls) : IAccessStore
         [calls.Keys.Sequence, calls.Keys.Ends],
         [calls.Keys.Changes.ToString(), ChangeKinds.Access, user, before.ToUnixTimeMilliseconds(), (before - longestLife).ToUnixTimeMilliseconds()]));
 
-    private static UserDecision? Parse(RedisValue value) => value.IsNullOrEmpty ? null : JsonSerializer.Deserialize((byte[])value!, AccessJson.Default.UserDecision);
+    /// <summary>What somebody decided and nobody can read keeps its user out, and no other: who was denied must not get in by it.</summary>
+    private static UserDecision? Parse(RedisValue value)
+    {
+        if (value.IsNull)
+        {
+            return null;
+        }
+
+        try
+        {
+            return JsonSerializer.Deserialize((byte[])value!, AccessJson.Default.UserDecision) ?? Unreadable;
+        }
+        catch (JsonException)
+        {
+            return Unreadable;
+        }
+    }
 
     private static DateTimeOffset DateOf(double milliseconds) => DateTimeOffset.FromUnixTimeMilliseconds((long)milliseconds);
 }
