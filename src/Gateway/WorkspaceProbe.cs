@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Gateway.Identity.Assertions;
 using Gateway.Proxying;
 using Gateway.Waking;
@@ -140,7 +141,7 @@ internal sealed class WorkspaceProbe(WorkspaceConnections connections, Workspace
 
             return response.StatusCode;
         }
-        catch (Exception exception) when (exception is HttpRequestException or IOException
+        catch (Exception exception) when (exception is HttpRequestException or SocketException or IOException
             || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             return null;

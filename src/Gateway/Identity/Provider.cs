@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.Protocols;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;
@@ -71,7 +72,7 @@ internal sealed partial class Provider : IDisposable
             Volatile.Write(ref _known, known);
             return known;
         }
-        catch (Exception failure) when (failure is InvalidOperationException or IOException or HttpRequestException or TimeoutException or OperationCanceledException)
+        catch (Exception failure) when (failure is InvalidOperationException or IOException or HttpRequestException or SocketException or TimeoutException or OperationCanceledException)
         {
             Volatile.Write(ref _failedAt, _time.GetTimestamp());
             if (Interlocked.Exchange(ref _failing, 1) == 0)
@@ -91,7 +92,7 @@ internal sealed partial class Provider : IDisposable
             using var answer = await _client.GetAsync(new Uri(Configuration.MetadataAddress), CancellationToken.None);
             return answer.IsSuccessStatusCode;
         }
-        catch (Exception failure) when (failure is HttpRequestException or IOException or OperationCanceledException)
+        catch (Exception failure) when (failure is HttpRequestException or SocketException or IOException or OperationCanceledException)
         {
             return false;
         }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Polly.CircuitBreaker;
@@ -62,7 +63,7 @@ internal sealed partial class MachinesClient
         {
             return MachinesAnswers.NotSent(MachinesFailureKind.RateLimited, "Too many calls wait for their turn already.", QueueIsFull);
         }
-        catch (Exception exception) when (exception is HttpRequestException or TimeoutRejectedException or IOException
+        catch (Exception exception) when (exception is HttpRequestException or SocketException or TimeoutRejectedException or IOException
             || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             // The type only: an exception's text may hold an address or a part of what was sent.

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.Extensions.Http.Resilience;
 using Polly;
 using Polly.RateLimiting;
@@ -113,7 +114,8 @@ internal static class MachinesResilience
         _ => null,
     };
 
-    private static bool IsBroken(Exception? exception) => exception is HttpRequestException or TimeoutRejectedException or IOException;
+    /// <summary>A socket's exception comes bare where the other side resets a connection the moment it is made: the client then asks the socket whom it is connected to.</summary>
+    private static bool IsBroken(Exception? exception) => exception is HttpRequestException or SocketException or TimeoutRejectedException or IOException;
 
     private static MachinesTurn TurnOf(ResilienceContext context) =>
         context.GetRequestMessage() is { } request && request.Options.TryGetValue(Turn, out var turn)

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Globalization;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 using System.Net.WebSockets;
 using System.Text;
 using System.Text.Json;
@@ -129,9 +130,9 @@ internal sealed class Person : IDisposable
                 CheckWhose(number, text);
             }
         }
-        catch (HttpRequestException)
+        catch (Exception exception) when (exception is HttpRequestException or SocketException)
         {
-            // The connection broke.
+            // The connection broke; a socket's own exception comes bare where that was the moment it was made.
         }
         catch (TaskCanceledException)
         {
