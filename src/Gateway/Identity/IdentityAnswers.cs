@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Gateway.Identity.Access;
 using Gateway.Identity.Operators;
 using Microsoft.AspNetCore.Authentication;
@@ -69,7 +68,7 @@ internal sealed partial class IdentityAnswers(
             context.Response.Headers.CacheControl = "no-store";
             await context.ChallengeAsync(credentials.IsAt(context) ? IdentitySchemes.CredentialsProvider : IdentitySchemes.Provider, properties);
         }
-        catch (Exception failure) when (failure is HttpRequestException or SocketException or OperationCanceledException or OpenIdConnectProtocolException && !context.Response.HasStarted)
+        catch (Exception failure) when (failure is HttpRequestException or OperationCanceledException or OpenIdConnectProtocolException && !context.Response.HasStarted)
         {
             // Pushed authorization asks the provider before the browser leaves.
             Log.ChallengeFailed(logger, failure.GetType().Name);

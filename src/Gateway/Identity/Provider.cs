@@ -72,7 +72,7 @@ internal sealed partial class Provider : IDisposable
             Volatile.Write(ref _known, known);
             return known;
         }
-        catch (Exception failure) when (failure is InvalidOperationException or IOException or HttpRequestException or SocketException or TimeoutException or OperationCanceledException)
+        catch (Exception failure) when (failure is InvalidOperationException or IOException or HttpRequestException or TimeoutException or OperationCanceledException)
         {
             Volatile.Write(ref _failedAt, _time.GetTimestamp());
             if (Interlocked.Exchange(ref _failing, 1) == 0)
@@ -92,7 +92,7 @@ internal sealed partial class Provider : IDisposable
             using var answer = await _client.GetAsync(new Uri(Configuration.MetadataAddress), CancellationToken.None);
             return answer.IsSuccessStatusCode;
         }
-        catch (Exception failure) when (failure is HttpRequestException or SocketException or IOException or OperationCanceledException)
+        catch (Exception failure) when (failure is HttpRequestException or IOException or OperationCanceledException)
         {
             return false;
         }
@@ -125,7 +125,7 @@ internal sealed partial class Provider : IDisposable
     {
         protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
         {
-            var response = await base.SendAsync(request, cancellationToken);
+            var response = await AnswerAsync(request, cancellationToken);
             if ((int)response.StatusCode < 500)
             {
                 return response;
@@ -133,6 +133,19 @@ internal sealed partial class Provider : IDisposable
 
             response.Dispose();
             throw new HttpRequestException("The identity provider answered with a server error.", null, response.StatusCode);
+        }
+
+        private async Task<HttpResponseMessage> AnswerAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            try
+            {
+                return await base.SendAsync(request, cancellationToken);
+            }
+            catch (SocketException reset)
+            {
+                // Comes bare where a connection is reset the moment it is made: the client then asks the socket whom it is connected to.
+                throw new HttpRequestException(HttpRequestError.ConnectionError, "The identity provider took no connection.", reset);
+            }
         }
     }
 

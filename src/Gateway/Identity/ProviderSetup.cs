@@ -1,4 +1,3 @@
-using System.Net.Sockets;
 using Gateway.Identity.Access;
 using Gateway.Identity.Operators;
 using Microsoft.AspNetCore.Authentication;
@@ -232,7 +231,7 @@ internal sealed class ProviderSetup(
 
     private static Refusal RefusalOf(RemoteFailureContext context) => context.Failure switch
     {
-        HttpRequestException or SocketException or TimeoutException or OperationCanceledException or IOException => IdentityRefusals.ProviderUnavailable,
+        HttpRequestException or TimeoutException or OperationCanceledException or IOException => IdentityRefusals.ProviderUnavailable,
         InvalidOperationException { InnerException: not null } => IdentityRefusals.ProviderUnavailable,
         SignInStoreUnavailableException => IdentityRefusals.StoreUnavailable,
         NotFreshException or { InnerException: NotFreshException } => IdentityRefusals.NotFresh,

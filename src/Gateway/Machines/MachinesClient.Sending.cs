@@ -1,10 +1,8 @@
 using System.Diagnostics;
-using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Polly.CircuitBreaker;
 using Polly.RateLimiting;
-using Polly.Timeout;
 
 namespace Gateway.Machines;
 
@@ -63,7 +61,7 @@ internal sealed partial class MachinesClient
         {
             return MachinesAnswers.NotSent(MachinesFailureKind.RateLimited, "Too many calls wait for their turn already.", QueueIsFull);
         }
-        catch (Exception exception) when (exception is HttpRequestException or SocketException or TimeoutRejectedException or IOException
+        catch (Exception exception) when (MachinesResilience.IsBroken(exception)
             || (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested))
         {
             // The type only: an exception's text may hold an address or a part of what was sent.

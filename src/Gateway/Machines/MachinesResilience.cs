@@ -115,7 +115,7 @@ internal static class MachinesResilience
     };
 
     /// <summary>A socket's exception comes bare where the other side resets a connection the moment it is made: the client then asks the socket whom it is connected to.</summary>
-    private static bool IsBroken(Exception? exception) => exception is HttpRequestException or SocketException or TimeoutRejectedException or IOException;
+    public static bool IsBroken(Exception? exception) => exception is HttpRequestException or SocketException or TimeoutRejectedException or IOException;
 
     private static MachinesTurn TurnOf(ResilienceContext context) =>
         context.GetRequestMessage() is { } request && request.Options.TryGetValue(Turn, out var turn)

@@ -1,5 +1,4 @@
 using System.Net;
-using System.Net.Sockets;
 using System.Security.Claims;
 using System.Text;
 using System.Text.Json;
@@ -38,7 +37,7 @@ internal sealed class RefreshGrant(Provider provider, IOptions<IdentityOptions> 
                 ? new RefreshAnswer.Unavailable()
                 : await ReadAsync(answer.IsSuccessStatusCode, Encoding.UTF8.GetString(await answer.Content.ReadAsByteArrayAsync(CancellationToken.None)));
         }
-        catch (Exception failure) when (failure is HttpRequestException or SocketException or OperationCanceledException or IOException or InvalidOperationException { InnerException: not null })
+        catch (Exception failure) when (failure is HttpRequestException or OperationCanceledException or IOException or InvalidOperationException { InnerException: not null })
         {
             // The last one: the provider was never reached for its metadata.
             return new RefreshAnswer.Unavailable();
