@@ -28,6 +28,9 @@ internal enum FrontMode
 /// <param name="tracksPort">Told of each port from which a connection goes on to the workspace, and when it ends.</param>
 internal sealed class Front(IPEndPoint address, Func<TimeSpan>? delay = null, Action<int, bool>? tracksPort = null) : IDisposable
 {
+    /// <summary>How long an address may still be taken by a listener that was closed: a process that is being started has a copy of it until it runs.</summary>
+    private static readonly TimeSpan Lingers = TimeSpan.FromSeconds(1);
+
     private readonly Lock _lock = new();
     private readonly HashSet<IDisposable> _open = [];
     private Socket? _listener;
@@ -88,14 +91,11 @@ internal sealed class Front(IPEndPoint address, Func<TimeSpan>? delay = null, Ac
     private void Listen(FrontMode mode)
     {
         var listener = new Socket(address.AddressFamily, SocketType.Stream, ProtocolType.Tcp);
-        try
-        {
-            listener.Bind(address);
-        }
-        catch (SocketException taken)
+        SocketException? taken = null;
+        if (!SpinWait.SpinUntil(() => (taken = TryBind(listener)) is not { SocketErrorCode: SocketError.AddressAlreadyInUse }, Lingers) || taken is not null)
         {
             listener.Dispose();
-            throw new IOException($"The machine's address {address} cannot be listened on ({taken.Message}): another simulator on this computer has the same network.", taken);
+            throw new IOException($"The machine's address {address} cannot be listened on ({taken!.Message}): another simulator on this computer has the same network.", taken);
         }
 
         _listener = listener;
@@ -109,6 +109,19 @@ internal sealed class Front(IPEndPoint address, Func<TimeSpan>? delay = null, Ac
 
         listener.Listen(1024);
         _ = AcceptAsync(listener, mode);
+    }
+
+    private SocketException? TryBind(Socket listener)
+    {
+        try
+        {
+            listener.Bind(address);
+            return null;
+        }
+        catch (SocketException taken)
+        {
+            return taken;
+        }
     }
 
     private Socket Fill()

@@ -98,6 +98,29 @@ public sealed class AddressTests
     }
 
     [Fact]
+    public async Task AnAddress_IsListenedOnAgain_ThoughAProcessIsStartedMeanwhile()
+    {
+        using var network = LocalCloud.MachinesNetwork.Claim();
+        using var front = new Front(IPEndPoint.Parse(network.Name + ".0.1:10000"));
+        var starting = Task.Run(static async () =>
+        {
+            for (var i = 0; i < 100; i++)
+            {
+                using var process = System.Diagnostics.Process.Start("/bin/true");
+                await process.WaitForExitAsync();
+            }
+        });
+
+        while (!starting.IsCompleted)
+        {
+            front.Set(FrontMode.Silent);
+            front.Set(FrontMode.Cut);
+        }
+
+        await starting.WaitAsync(Eventually.Limit, TimeProvider.System);
+    }
+
+    [Fact]
     public async Task TheEcho_TellsTheTargetAsItWasSent()
     {
         await using var stage = await SimulatorStage.StartAsync();

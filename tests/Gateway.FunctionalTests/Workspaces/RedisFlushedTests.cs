@@ -65,7 +65,7 @@ public sealed class RedisFlushedTests(ITestOutputHelper output)
         Assert.True(whole <= WholeWithin, $"It took {whole}.");
         Assert.Equal(machines[NameOf(Machines - 1)].Id, woken!["machine"]!.GetValue<string>());
         Assert.Equal((Machines, 0), (cloud.Simulator.Machines.Count, cloud.Simulator.Calls("create")));
-        Assert.All(people, person => Assert.Equal(("started", 1), (machines[person.User].State, machines[person.User].Starts)));
+        Assert.All(people, person => Assert.True(machines[person.User] is { State: "started", Starts: 1 }, HistoryOf(machines[person.User])));
         Assert.All(people, person => Assert.Equal(0, cloud.Simulator.Calls("stop", machines[person.User].Id) + cloud.Simulator.Calls("suspend", machines[person.User].Id)));
     }
 
@@ -88,6 +88,9 @@ public sealed class RedisFlushedTests(ITestOutputHelper output)
             });
         });
     }
+
+    private static string HistoryOf(SimulatedMachine machine) =>
+        string.Join(Environment.NewLine, machine.Events.Select(static happened => happened.ToJsonString()).Prepend($"{machine.State} after {machine.Starts} starts:"));
 
     /// <summary>Every route is in it, and it says of itself that nothing is missing.</summary>
     private static async Task IsWholeAsync(MapReplica map, HttpClient operators, CancellationToken cancellationToken)
