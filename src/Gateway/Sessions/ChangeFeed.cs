@@ -10,12 +10,14 @@ internal sealed partial class ChangeFeed(
     IChangeChannel channel,
     SessionsMetrics metrics,
     TimeProvider time,
+    Random random,
     ILogger<ChangeFeed> logger) : BackgroundService
 {
     private const string BeatKind = "beat";
 
-    private static readonly TimeSpan Beat = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan Tolerance = TimeSpan.FromMilliseconds(100);
+    // Often enough that a lost message is made up for with time left to close what it was about: two seconds are promised for both.
+    private static readonly TimeSpan LongestQuiet = TimeSpan.FromMilliseconds(900);
+    private static readonly TimeSpan Again = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(3);
 
     // Of the subscription alone, whose messages come one at a time.
@@ -46,9 +48,7 @@ internal sealed partial class ChangeFeed(
     {
         channel.Connected += OnMissed;
         await channel.ListenAsync(Hear).WaitAsync(stoppingToken);
-        // Often enough that a lost message is made up for with time left to close what it was about: two seconds are promised for both.
-        using var timer = new PeriodicTimer(Beat / 4, time);
-        do
+        while (true)
         {
             try
             {
@@ -58,11 +58,19 @@ internal sealed partial class ChangeFeed(
             {
                 Log.FeedUnreachable(logger, exception.Message);
             }
+
+            await Task.Delay(UntilNextLook(), time, stoppingToken);
         }
-        while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    /// <summary>Repeats the sequence when nobody else did: a replica that heard a message within the last second stays quiet.</summary>
+    /// <summary>All replicas heard the last message at the same moment. The first to look again speaks for all, so they must not look in step.</summary>
+    private TimeSpan UntilNextLook()
+    {
+        var left = LongestQuiet - time.GetElapsedTime(Volatile.Read(ref _lastHeard));
+        return left > TimeSpan.Zero ? left + (Again * random.NextDouble()) : Again;
+    }
+
+    /// <summary>Repeats the sequence when nobody else did: a replica that heard a message lately stays quiet.</summary>
     private Task LookAsync(CancellationToken cancellationToken)
     {
         var silence = time.GetElapsedTime(Volatile.Read(ref _lastHeard));
@@ -73,7 +81,7 @@ internal sealed partial class ChangeFeed(
             OnMissed();
         }
 
-        return silence >= Beat - Tolerance ? channel.BeatAsync(cancellationToken) : Task.CompletedTask;
+        return silence >= LongestQuiet ? channel.BeatAsync(cancellationToken) : Task.CompletedTask;
     }
 
     /// <summary>Shape: <c>sequence|kind|epoch|id</c>; the id comes last, because a user's name may hold anything.</summary>

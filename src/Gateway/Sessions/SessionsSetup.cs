@@ -1,4 +1,5 @@
 using Gateway.Redis;
+using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Sessions;
@@ -15,6 +16,8 @@ internal static class SessionsSetup
         services.AddHostedService<EvictionCheck>();
         services.AddSingleton(static provider => new MapKeys(provider.GetRequiredService<IOptions<SessionsOptions>>().Value.KeyPrefix));
         services.AddSingleton(Replica.New());
+        // A service, so that a simulation can replay what chance decided.
+        services.TryAddSingleton(Random.Shared);
         services.AddSingleton<SessionsMetrics>();
         services.AddSingleton<MapCalls>();
         services.AddSingleton<IChangeChannel, RedisChangeChannel>();

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Waking;
@@ -13,8 +12,6 @@ internal static class WakingSetup
         services.AddSingleton(static provider => new HeldRequests(provider.GetRequiredService<IOptions<WakingOptions>>().Value));
         services.AddSingleton<BootTimes>();
         services.AddSingleton<WakingMetrics>();
-        // A service, so that a simulation can replay what chance decided.
-        services.TryAddSingleton(Random.Shared);
         services.AddSingleton<MachineWaker>();
         services.AddSingleton<BackgroundWakes>();
         return services;

@@ -91,7 +91,7 @@ public sealed class ParserTests(ITestOutputHelper output)
     [Fact]
     public void Change_message_is_heard_or_passed_over()
     {
-        var feed = new ChangeFeed(new NoChannel(), new SessionsMetrics(new NoMeters()), new FakeTimeProvider(), NullLogger<ChangeFeed>.Instance);
+        var feed = new ChangeFeed(new NoChannel(), new SessionsMetrics(new NoMeters()), new FakeTimeProvider(), new Random(1), NullLogger<ChangeFeed>.Instance);
         Fuzz("messages.txt", (input, _) => feed.Hear(Encoding.UTF8.GetString(input)));
     }
 

@@ -80,6 +80,9 @@ internal sealed class GatewayProcess : IDisposable
 
     public long ClockMovedAt { get; set; } = long.MinValue / 2;
 
+    /// <summary>What a background service does, in the context of whoever calls: its own start would leave that.</summary>
+    public static Task WorkAsync(BackgroundService service) => (Task)Execute.Invoke(service, [CancellationToken.None])!;
+
     public bool Reaches(string address) => !IsIsolated && address.Length > 0;
 
     public bool Handles(Func<ClientRequest, bool> which) => _handling.Any(which);
@@ -158,7 +161,7 @@ internal sealed class GatewayProcess : IDisposable
     {
         try
         {
-            await (Task)Execute.Invoke(service, [CancellationToken.None])!;
+            await WorkAsync(service);
         }
         catch (Exception exception)
         {

@@ -138,7 +138,7 @@ internal sealed class Promises(WholeSystem system)
 
         if (after.State is MachineRecordState.Stopping && before?.State is not MachineRecordState.Stopping && MapKept)
         {
-            ExpectConsents(before, writer, visits);
+            ExpectConsents(before, after, writer, visits);
         }
     }
 
@@ -249,8 +249,14 @@ internal sealed class Promises(WholeSystem system)
         HasLease(work.Gateway, system.Redis.Visits) && work.Request is not { IsStream: true, IsBackground: true } && (!(work.Request.IsSocket || work.Request.IsStream)
         || Since(work.LastData) < system.Options.Idling.AttachedFor - TimeSpan.FromSeconds(5));
 
-    private void ExpectConsents(MachineRecord? before, string writer, SimulatedVisitStore visits)
+    private void ExpectConsents(MachineRecord? before, MachineRecord after, string writer, SimulatedVisitStore visits)
     {
+        if (before is { State: MachineRecordState.Waking, Lease: { } lease } && lease.Owner == writer && after.Lease is null)
+        {
+            // A wake that could not shut out whoever was stopping it gives that back. Whoever goes on with it stops nothing.
+            return;
+        }
+
         if (before is { State: MachineRecordState.Asleep, Suspended: true })
         {
             // Stopped in its sleep, where there is nobody to ask; that nobody is on it is looked at when the platform carries it out.
