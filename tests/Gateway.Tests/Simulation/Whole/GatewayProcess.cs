@@ -16,7 +16,9 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Time.Testing;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Gateway.Tests.Simulation.Whole;
@@ -31,8 +33,8 @@ internal sealed class GatewayProcess : IDisposable
     private static readonly MethodInfo Execute = typeof(BackgroundService).GetMethod("ExecuteAsync", BindingFlags.Instance | BindingFlags.NonPublic)!;
     private static readonly string[] CoreRooms = ["Sessions", "Waking", "Idling", "Provisioning", "Reconciling"];
     private static readonly byte[] OneByte = new byte[1];
-    private static readonly SharedKeys Keys = new();
-    private static readonly EphemeralDataProtectionProvider Protection = new();
+    // Of all simulated gateways: to sign takes longer than the request that it is for, and decides nothing here.
+    private static readonly WorkspaceAssertions Assertions = MakeAssertions();
 
     private readonly WholeSystem _system;
     private readonly ServiceProvider _services;
@@ -149,8 +151,6 @@ internal sealed class GatewayProcess : IDisposable
         feed.Missed += map.AllChanged;
         var visits = _services.GetRequiredService<Visits>();
         _services.GetRequiredService<RouteTable>().InUse = machine => visits.Of(machine) is { Open: > 0 };
-        // Nothing in it waits: the keys are in memory.
-        _services.GetRequiredService<AssertionKeyRing>().LoadAsync(CancellationToken.None).GetAwaiter().GetResult();
         foreach (var service in _services.GetServices<IHostedService>().OfType<BackgroundService>())
         {
             Context.Do(() => _ = RunAsync(service));
@@ -191,11 +191,7 @@ internal sealed class GatewayProcess : IDisposable
         services.AddSingleton<IChangeChannel>(Line);
         services.AddSingleton<INotes>(new LineNotes(Line));
         services.AddSingleton<Trail>();
-        services.AddSingleton<IAssertionKeyStore>(Keys);
-        services.AddSingleton<IDataProtectionProvider>(Protection);
-        services.AddSingleton(Options.Create(new IdentityOptions()));
-        // Signed once for each user and machine: to sign takes longer than the request that it is for, and decides nothing here.
-        services.AddSingleton(Options.Create(new AssertionOptions { AssertionLifetime = TimeSpan.FromDays(365) }));
+        services.AddSingleton(Assertions);
         services.AddSingleton<IHostApplicationLifetime, EndlessLife>();
         services.AddSingleton<IMachines>(new ReplicaMachines(_system.Machines, new PlatformLine(this, _system)));
         services.AddSingleton<IReadinessProbe>(new WholeProbe(this, _system));
@@ -206,6 +202,15 @@ internal sealed class GatewayProcess : IDisposable
         services.AddSingleton(typeof(ILogger<>), typeof(Logger<>));
         _system.Options.AddTo(services);
         return services;
+    }
+
+    private static WorkspaceAssertions MakeAssertions()
+    {
+        var (time, options) = (new FakeTimeProvider(SeededWorld.Beginning), Options.Create(new AssertionOptions()));
+        var keys = new AssertionKeyRing(new SharedKeys(), new EphemeralDataProtectionProvider(), options, time, NullLogger<AssertionKeyRing>.Instance);
+        // Nothing in it waits: the keys are in memory.
+        keys.LoadAsync(CancellationToken.None).GetAwaiter().GetResult();
+        return new WorkspaceAssertions(keys, options, Options.Create(new IdentityOptions()), time);
     }
 
     /// <summary>Of the background services only those of the core; the others have no place in a simulation, or open sockets.</summary>
@@ -266,11 +271,7 @@ internal sealed class CountingLog(WholeSystem system, string name) : ILoggerFact
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
-        if (eventId.Name != "AssertionKeyMade")
-        {
-            // Which is made once in a test process, whatever runs there.
-            system.Tally.Count("gateway: " + eventId.Name);
-        }
+        system.Tally.Count("gateway: " + eventId.Name);
 
         if (system.World.Reader is not null)
         {
