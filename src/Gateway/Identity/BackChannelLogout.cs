@@ -2,7 +2,6 @@ using System.Buffers.Text;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
-using Microsoft.Extensions.Options;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 
@@ -12,7 +11,7 @@ namespace Gateway.Identity;
 /// OpenID Connect Back-Channel Logout 1.0: the provider says, signed, that a session of its own or all of a subject's have ended, and the sign-ins that
 /// came of them end on every replica.
 /// </summary>
-internal sealed class BackChannelLogout(Provider provider, IOptions<IdentityOptions> options, ISignInStore store, SignIns signIns, Audit audit, TimeProvider time)
+internal sealed class BackChannelLogout(Provider provider, ISignInStore store, SignIns signIns, Audit audit, TimeProvider time)
 {
     private const string LogoutEvent = "http://schemas.openid.net/event/backchannel-logout";
 
@@ -54,16 +53,7 @@ internal sealed class BackChannelLogout(Provider provider, IOptions<IdentityOpti
     /// <summary>The group that the token ends; null: it is no good logout token.</summary>
     private async Task<string?> ValidateAsync(string text)
     {
-        var result = await new JsonWebTokenHandler { MapInboundClaims = false }.ValidateTokenAsync(text, new TokenValidationParameters
-        {
-            ConfigurationManager = provider.Configuration,
-            ValidAudience = options.Value.ClientId,
-            ValidAlgorithms = BearerSetup.Asymmetric,
-            RequireSignedTokens = true,
-            RequireExpirationTime = false,
-            ClockSkew = ClockSkew,
-            LifetimeValidator = IsFresh,
-        });
+        var result = await provider.ValidateAsync(text, IsFresh);
         if (!result.IsValid || result.SecurityToken is not JsonWebToken token || token.TryGetPayloadValue<object>("nonce", out _) || !IsLogout(token))
         {
             return null;

@@ -43,15 +43,23 @@ internal sealed class IdentityCalls(Func<IDatabase> database, IdentityKeys keys,
     // A person waits for this; past it the answer is "unknown", which they can retry.
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
 
-    /// <summary>KEYS: sequence, keys to remove. ARGV: channel, kind, id. The shape of the map's feed: <c>sequence|kind|epoch|id</c>.</summary>
-    private const string Publish = """
-        for i = 2, #KEYS do
-          redis.call('DEL', KEYS[i])
-        end
+    /// <summary>
+    /// The end of a script that changed something, and tells of it. KEYS: sequence, then the script's own. ARGV: channel, kind, id, then the script's own.
+    /// Answers 1. The shape of the map's feed: <c>sequence|kind|epoch|id</c>.
+    /// </summary>
+    public const string ThenTell = """
+
         local sequence = string.format('%.0f', redis.call('INCR', KEYS[1]))
         redis.call('PUBLISH', ARGV[1], sequence .. '|' .. ARGV[2] .. '|0|' .. ARGV[3])
         return 1
         """;
+
+    /// <summary>KEYS: sequence, keys to remove. ARGV: channel, kind, id.</summary>
+    private const string Publish = """
+        for i = 2, #KEYS do
+          redis.call('DEL', KEYS[i])
+        end
+        """ + ThenTell;
 
     public IdentityKeys Keys => keys;
 

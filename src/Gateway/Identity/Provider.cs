@@ -1,7 +1,9 @@
 using System.Net.Sockets;
 using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Protocols;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;
+using Microsoft.IdentityModel.Tokens;
 
 namespace Gateway.Identity;
 
@@ -101,6 +103,17 @@ internal sealed partial class Provider : IDisposable
     /// <summary>Whether a token that is not validated yet says that our provider issued it. Decides who judges it, never whether it is good.</summary>
     public bool IsIssuer(string issuer) =>
         SameIssuer(issuer, _options.Authority) || (Volatile.Read(ref _known) is { } known && SameIssuer(issuer, known.Issuer));
+
+    /// <summary>Judges a token that the provider signed for this client, such as an identity token; whether it comes in time <paramref name="isInTime"/> decides.</summary>
+    public Task<TokenValidationResult> ValidateAsync(string token, LifetimeValidator isInTime) =>
+        new JsonWebTokenHandler { MapInboundClaims = false }.ValidateTokenAsync(token, new TokenValidationParameters
+        {
+            ConfigurationManager = Configuration,
+            ValidAudience = _options.ClientId,
+            ValidAlgorithms = BearerSetup.Asymmetric,
+            RequireSignedTokens = true,
+            LifetimeValidator = isInTime,
+        });
 
     public void Dispose() => _client.Dispose();
 

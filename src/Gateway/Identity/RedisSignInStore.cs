@@ -16,18 +16,16 @@ internal sealed class RedisSignInStore(IdentityCalls calls, IOptions<IdentityOpt
         return 1
         """;
 
-    /// <summary>KEYS: sign-in, sequence. ARGV: as it was read, as it is to be, its lifetime (ms), channel (empty: nobody is told), kind, id.</summary>
+    /// <summary>KEYS: sequence, sign-in. ARGV: channel (empty: nobody is told), kind, id, as it was read, as it is to be, its lifetime (ms). Answers 0 when it is not as it was read.</summary>
     private const string Rewrite = """
-        if redis.call('GET', KEYS[1]) ~= ARGV[1] then
+        if redis.call('GET', KEYS[2]) ~= ARGV[4] then
           return 0
         end
-        redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-        if ARGV[4] ~= '' then
-          local sequence = string.format('%.0f', redis.call('INCR', KEYS[2]))
-          redis.call('PUBLISH', ARGV[4], sequence .. '|' .. ARGV[5] .. '|0|' .. ARGV[6])
+        redis.call('SET', KEYS[2], ARGV[5], 'PX', ARGV[6])
+        if ARGV[1] == '' then
+          return 1
         end
-        return 1
-        """;
+        """ + IdentityCalls.ThenTell;
 
     public Task WriteAsync(string id, byte[] signIn, TimeSpan lifetime, IReadOnlyList<string> groups) => calls.AskAsync(redis => redis.ScriptEvaluateAsync(
         Write,
@@ -39,8 +37,8 @@ internal sealed class RedisSignInStore(IdentityCalls calls, IOptions<IdentityOpt
 
     public async Task<bool> RewriteAsync(string id, byte[] before, byte[] signIn, TimeSpan lifetime, bool tells) => (int)await calls.AskAsync(redis => redis.ScriptEvaluateAsync(
         Rewrite,
-        [calls.Keys.SignIn(id), calls.Keys.Sequence],
-        [before, signIn, (long)lifetime.TotalMilliseconds, tells ? calls.Keys.Changes.ToString() : "", ChangeKinds.SignIn, id])) == 1;
+        [calls.Keys.Sequence, calls.Keys.SignIn(id)],
+        [tells ? calls.Keys.Changes.ToString() : "", ChangeKinds.SignIn, id, before, signIn, (long)lifetime.TotalMilliseconds])) == 1;
 
     public async Task<byte[]?> ReadAsync(string id) => await calls.AskAsync(redis => redis.StringGetAsync(calls.Keys.SignIn(id)));
 

@@ -13,10 +13,7 @@ internal sealed class RedisAccessStore(IdentityCalls calls) : IAccessStore
         else
           redis.call('HSET', KEYS[2], ARGV[3], ARGV[4])
         end
-        local sequence = string.format('%.0f', redis.call('INCR', KEYS[1]))
-        redis.call('PUBLISH', ARGV[1], sequence .. '|' .. ARGV[2] .. '|0|' .. ARGV[3])
-        return 1
-        """;
+        """ + IdentityCalls.ThenTell;
 
     /// <summary>KEYS: sequence, ends. ARGV: channel, kind, user, moment, moment before which ends are forgotten. The moment only moves forward.</summary>
     private const string End = """
@@ -25,10 +22,7 @@ internal sealed class RedisAccessStore(IdentityCalls calls) : IAccessStore
           redis.call('ZADD', KEYS[2], ARGV[4], ARGV[3])
         end
         redis.call('ZREMRANGEBYSCORE', KEYS[2], '-inf', ARGV[5])
-        local sequence = string.format('%.0f', redis.call('INCR', KEYS[1]))
-        redis.call('PUBLISH', ARGV[1], sequence .. '|' .. ARGV[2] .. '|0|' .. ARGV[3])
-        return 1
-        """;
+        """ + IdentityCalls.ThenTell;
 
     private static readonly UserDecision Unreadable = new() { Allowed = false, Reason = "The decision that is kept cannot be read: make it again.", By = "-", At = DateTimeOffset.UnixEpoch };
 

@@ -3,9 +3,7 @@ using System.Security.Claims;
 using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
-using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Protocols.OpenIdConnect;
-using Microsoft.IdentityModel.Tokens;
 
 namespace Gateway.Identity.Refreshing;
 
@@ -85,16 +83,8 @@ internal sealed class RefreshGrant(Provider provider, IOptions<IdentityOptions> 
 
     private async Task<ClaimsPrincipal?> ValidateAsync(string token)
     {
-        var result = await new JsonWebTokenHandler { MapInboundClaims = false }.ValidateTokenAsync(token, new TokenValidationParameters
-        {
-            ConfigurationManager = provider.Configuration,
-            ValidAudience = options.Value.ClientId,
-            ValidAlgorithms = BearerSetup.Asymmetric,
-            RequireSignedTokens = true,
-            RequireExpirationTime = true,
-            LifetimeValidator = (notBefore, expires, _, _) =>
-                time.GetUtcNow().UtcDateTime is var now && expires >= now - BearerSetup.ClockSkew && (notBefore is null || notBefore <= now + BearerSetup.ClockSkew),
-        });
+        var result = await provider.ValidateAsync(token, (notBefore, expires, _, _) =>
+            time.GetUtcNow().UtcDateTime is var now && expires >= now - BearerSetup.ClockSkew && (notBefore is null || notBefore <= now + BearerSetup.ClockSkew));
         return result.IsValid ? new ClaimsPrincipal(result.ClaimsIdentity) : null;
     }
 }

@@ -30,10 +30,7 @@ internal sealed class RedisTokenStore(IdentityCalls calls, TimeProvider time) : 
         end
         redis.call('HDEL', KEYS[3], ARGV[3])
         redis.call('DEL', KEYS[4])
-        local sequence = string.format('%.0f', redis.call('INCR', KEYS[1]))
-        redis.call('PUBLISH', ARGV[1], sequence .. '|' .. ARGV[2] .. '|0|' .. ARGV[3])
-        return 1
-        """;
+        """ + IdentityCalls.ThenTell;
 
     /// <summary>KEYS: a user's uses. ARGV: seconds to keep them, pairs of id and when.</summary>
     private const string Use = """
