@@ -14,6 +14,10 @@ internal sealed class MapScript(int seed, IReadOnlyList<MapEnds> replicas, Func<
 {
     private static readonly DateTimeOffset Base = new(2040, 1, 1, 0, 0, 0, TimeSpan.Zero);
     private static readonly TimeSpan Long = TimeSpan.FromHours(5);
+
+    /// <summary>Far longer than any of the maps takes to tell of a change.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+
     private static readonly UserId[] Users = [new("alice"), new("bob"), new("bøb"), new("a|b"), new("")];
     private static readonly MachineId[] Machines = [new("d8d00000000001"), new("d8d00000000002"), new("d8d00000000003")];
     private static readonly SessionState[] SessionStates = [SessionState.Provisioning, SessionState.Assigned, SessionState.Failed];
@@ -47,7 +51,9 @@ internal sealed class MapScript(int seed, IReadOnlyList<MapEnds> replicas, Func<
         < 12 => WriteSessionAsync(by, Pick(Users)),
         < 30 => WriteMachineAsync(by, Pick(Machines)),
         < 38 => FindSessionAsync(by, Pick(Users)),
-        < 48 => FindMachineAsync(by, Pick(Machines)),
+        < 44 => FindMachineAsync(by, Pick(Machines)),
+        < 46 => WaitForMachineAsync(by, Pick(Machines)),
+        < 48 => WaitForSessionAsync(by, Pick(Users)),
         < 50 => FindMachinesAsync(by),
         < 53 => PageAsync(by),
         < 56 => RemoveAsync(by, Pick(Users)),
@@ -98,6 +104,25 @@ internal sealed class MapScript(int seed, IReadOnlyList<MapEnds> replicas, Func<
 
     private async Task<string> FindMachineAsync(MapEnds by, MachineId machine) =>
         $"finds machine {machine}: {Print(_records[(by.Name, machine)] = await by.Map.FindMachineAsync(machine, CancellationToken.None))}";
+
+    /// <summary>Another replica, or the same, writes meanwhile, on what stands.</summary>
+    private async Task<string> WaitForMachineAsync(MapEnds by, MachineId machine)
+    {
+        var writer = Pick(replicas);
+        var stands = _records[(writer.Name, machine)] = await writer.Map.FindMachineAsync(machine, CancellationToken.None);
+        var waiting = by.Map.WaitForChangeAsync(machine, stands?.Epoch ?? 0, Patience, CancellationToken.None);
+        var written = await WriteMachineAsync(writer, machine);
+        return $"waits while {writer.Name} {written}: {Print(_records[(by.Name, machine)] = await waiting)}";
+    }
+
+    private async Task<string> WaitForSessionAsync(MapEnds by, UserId user)
+    {
+        var writer = Pick(replicas);
+        var stands = _sessions[(writer.Name, user)] = await writer.Map.FindSessionAsync(user, CancellationToken.None);
+        var waiting = by.Map.WaitForChangeAsync(user, stands?.Epoch ?? 0, Patience, CancellationToken.None);
+        var written = stands is not null && _random.Next(3) == 0 ? await RemoveAsync(writer, user) : await WriteSessionAsync(writer, user);
+        return $"waits while {writer.Name} {written}: {Print(_sessions[(by.Name, user)] = await waiting)}";
+    }
 
     private async Task<string> FindMachinesAsync(MapEnds by) =>
         $"finds machines: {string.Join("; ", (await by.Map.FindMachinesAsync([.. Machines, new MachineId("none")], CancellationToken.None)).Select(Print))}";
