@@ -173,8 +173,9 @@ internal sealed class Promises(WholeSystem system)
         }
 
         var others = _starting.TryGetValue(target, out var starting) ? starting : _starting[target] = [];
-        if (others.Any(IsUntroubled) && IsUntroubled(gateway) && MapKept && ClocksRight && Since(MapTroubledAt) > Recovery)
+        if (others.Any(IsUntroubled) && IsUntroubled(gateway) && MapKept && ClocksRight && Since(MapTroubledAt) > Recovery + system.Options.Waking.WakeLimit)
         {
+            // A wake that was begun alone, without the map, goes on alone for as long as a wake may last.
             Break(3, $"{gateway.Name} starts {target} while {others[0].Name} does");
         }
 
