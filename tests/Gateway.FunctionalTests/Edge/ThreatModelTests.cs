@@ -10,7 +10,7 @@ public sealed partial class ThreatModelTests
     [Fact]
     public void TestsThatTheThreatModelNames_AllExist()
     {
-        var sources = Directory.EnumerateFiles(Path.Combine(MonitoringFiles.Root, "tests"), "*Tests*.cs", SearchOption.AllDirectories).Select(File.ReadAllText).ToList();
+        var sources = Directory.EnumerateFiles(Path.Combine(Checkout.Root, "tests"), "*Tests*.cs", SearchOption.AllDirectories).Select(File.ReadAllText).ToList();
         var page = MonitoringFiles.Read("docs", "security.md");
 
         var missing = Named().Matches(page).Where(name =>

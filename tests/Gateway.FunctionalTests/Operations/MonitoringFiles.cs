@@ -6,11 +6,9 @@ namespace Gateway.FunctionalTests.Operations;
 /// <summary>The checked-in rules, dashboard and runbooks, and the names that their queries use.</summary>
 internal static partial class MonitoringFiles
 {
-    public static string Root { get; } = FindRoot();
+    public static string Read(params string[] path) => File.ReadAllText(Path.Combine([Checkout.Root, .. path])).ReplaceLineEndings("\n");
 
-    public static string Read(params string[] path) => File.ReadAllText(Path.Combine([Root, .. path])).ReplaceLineEndings("\n");
-
-    public static string[] Runbooks() => [.. Directory.GetFiles(Path.Combine(Root, "docs", "runbooks"), "*.md").Select(static file => Path.GetFileName(file)!)];
+    public static string[] Runbooks() => [.. Directory.GetFiles(Path.Combine(Checkout.Root, "docs", "runbooks"), "*.md").Select(static file => Path.GetFileName(file)!)];
 
     public static string[] RulesExpressions() => [.. Expression().Matches(Read("monitoring", "rules.yml")).Select(static match => match.Groups[1].Value)];
 
@@ -34,17 +32,6 @@ internal static partial class MonitoringFiles
         JsonValueKind.Array => element.EnumerateArray().SelectMany(Expressions),
         _ => [],
     };
-
-    private static string FindRoot()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "Gateway.sln")))
-        {
-            folder = folder.Parent!;
-        }
-
-        return folder.FullName;
-    }
 
     // The expression of a rule: on the line itself, or in the block of deeper lines below it.
     [GeneratedRegex(@"(?m)^ {8}expr: (?:[|>]-?\n)?((?:.+\n)(?: {10}.*\n)*)")]

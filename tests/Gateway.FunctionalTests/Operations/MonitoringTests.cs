@@ -22,7 +22,7 @@ public sealed partial class MonitoringTests(MetricsCatalogue catalogue) : IClass
     public async Task MetricsPage_IsWhatTheCodeSays()
     {
         var told = Introduction.ReplaceLineEndings("\n") + catalogue.ToTable();
-        var page = Path.Combine(MonitoringFiles.Root, "docs", "metrics.md");
+        var page = Path.Combine(Checkout.Root, "docs", "metrics.md");
         if (Environment.GetEnvironmentVariable("UPDATE_METRICS") == "1")
         {
             await File.WriteAllTextAsync(page, told);

@@ -28,7 +28,7 @@ public sealed class OpenApiTests : IAsyncLifetime
     [Fact]
     public async Task CheckedInCopy_IsWhatTheGatewayAnswers()
     {
-        var copy = Path.Combine(Root(), "docs", "openapi.json");
+        var copy = Path.Combine(Checkout.Root, "docs", "openapi.json");
         if (Environment.GetEnvironmentVariable("UPDATE_OPENAPI") == "1")
         {
             await File.WriteAllTextAsync(copy, _answered);
@@ -140,16 +140,5 @@ public sealed class OpenApiTests : IAsyncLifetime
                 faults.Add($"{at}.{property.Name} is not in the schema");
             }
         }
-    }
-
-    private static string Root()
-    {
-        var folder = new DirectoryInfo(AppContext.BaseDirectory);
-        while (!File.Exists(Path.Combine(folder.FullName, "Gateway.sln")))
-        {
-            folder = folder.Parent!;
-        }
-
-        return folder.FullName;
     }
 }

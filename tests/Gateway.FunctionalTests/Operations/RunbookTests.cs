@@ -18,7 +18,7 @@ public sealed partial class RunbookTests
     [Fact]
     public void Links_LeadToPages()
     {
-        var folder = Path.Combine(MonitoringFiles.Root, "docs", "runbooks");
+        var folder = Path.Combine(Checkout.Root, "docs", "runbooks");
         foreach (var page in MonitoringFiles.Runbooks())
         {
             Assert.All(

@@ -15,7 +15,7 @@ internal static class EarlierGateway
     /// <exception cref="InvalidOperationException">The commit is not here, or does not build. The message says what to do.</exception>
     public static async Task<(string Commit, string Program)?> BuildAsync()
     {
-        var root = Root();
+        var root = Checkout.Root;
         var asked = Environment.GetEnvironmentVariable("GATEWAY_EARLIER") is { Length: > 0 } named ? named : "HEAD~1";
         if (await GitAsync(root, "rev-parse", "--verify", "--quiet", asked + "^{commit}") is not { Length: > 0 } commit)
         {
@@ -51,19 +51,6 @@ internal static class EarlierGateway
         {
             Directory.Delete(folder, recursive: true);
         }
-    }
-
-    private static string Root()
-    {
-        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
-        {
-            if (File.Exists(Path.Combine(folder.FullName, "Gateway.sln")))
-            {
-                return folder.FullName;
-            }
-        }
-
-        throw new InvalidOperationException("The tests do not run from a checkout of the project: no Gateway.sln is above them.");
     }
 
     /// <summary>What git says; null: it fails, or is not there.</summary>
