@@ -36,16 +36,53 @@ internal sealed partial class MachineStop(ISessionMap map, IMachines machines, R
     /// <param name="notAfter">The stop is not asked for later than this, by the clock's timestamp: what others agreed to does not hold for ever. Null: no bound.</param>
     /// <param name="farewell">How long the record says so before the platform is asked: time to close sockets with a word.</param>
     /// <param name="cancellationToken">Leaves the machine to whoever takes over.</param>
-    public Task<IdleStopOutcome?> RunAsync(
-        MachineRecord current, MachineRecordState before, StopKind kind, long? notAfter, TimeSpan farewell, CancellationToken cancellationToken) => AsOwnerAsync(current, async (claim, token) =>
+    public async Task<IdleStopOutcome?> RunAsync(
+        MachineRecord current, MachineRecordState before, StopKind kind, long? notAfter, TimeSpan farewell, CancellationToken cancellationToken)
     {
-        if (farewell > TimeSpan.Zero)
+        // Before the record says so: whoever takes that over from then on waits for this lease, or finds it given up, whatever their clocks say.
+        var lease = await machines.LeaseAsync(current.App, current.Machine, PlatformLease, "stop", cancellationToken);
+        if (!lease.IsOk)
         {
-            await Task.Delay(farewell, time, token);
+            return await GiveBackAsync(current, before, lease.Failure, cancellationToken);
         }
 
-        return await StopAsync(claim, before, kind, notAfter, token);
-    }, cancellationToken);
+        var isReleased = false;
+        try
+        {
+            return await AsOwnerAsync(current, async (claim, token) =>
+            {
+                if (farewell > TimeSpan.Zero)
+                {
+                    await Task.Delay(farewell, time, token);
+                }
+
+                try
+                {
+                    if (await AskAsync(claim, before, kind, notAfter, lease.Value.Nonce, token) is { } ended)
+                    {
+                        return ended;
+                    }
+                }
+                finally
+                {
+                    // Before the record says that it sleeps: a wake would find the lease in its way.
+                    isReleased = true;
+                    await ReleaseAsync();
+                }
+
+                return await WriteTruthAsync(claim, token);
+            }, cancellationToken);
+        }
+        finally
+        {
+            if (!isReleased)
+            {
+                await ReleaseAsync();
+            }
+        }
+
+        Task ReleaseAsync() => machines.ReleaseLeaseAsync(current.App, current.Machine, lease.Value.Nonce, CancellationToken.None);
+    }
 
     /// <summary>Finishes what an owner began who is gone, or only paused. Stops nothing: whoever consented to that may have changed their mind by now.</summary>
     public Task<IdleStopOutcome?> TakeOverAsync(MachineRecord overdue, CancellationToken cancellationToken) => AsOwnerAsync(overdue, async (claim, token) =>
@@ -84,49 +121,36 @@ internal sealed partial class MachineStop(ISessionMap map, IMachines machines, R
         }
     }
 
-    private async Task<IdleStopOutcome> StopAsync(RecordClaim claim, MachineRecordState before, StopKind kind, long? notAfter, CancellationToken cancellationToken)
+    /// <summary>Null: it was asked for, and what came of it is to be read.</summary>
+    private async Task<IdleStopOutcome?> AskAsync(RecordClaim claim, MachineRecordState before, StopKind kind, long? notAfter, string nonce, CancellationToken cancellationToken)
     {
         var record = claim.Record;
-        var lease = await machines.LeaseAsync(record.App, record.Machine, PlatformLease, "stop", cancellationToken);
-        if (!lease.IsOk)
+        var read = await machines.GetAsync(record.App, record.Machine, cancellationToken);
+        if (!read.IsOk)
         {
-            return await RevertAsync(claim, before, lease.Failure, cancellationToken);
+            return await RevertAsync(claim, before, read.Failure, cancellationToken);
         }
 
-        try
+        var machine = read.Value;
+        if (IsDone(machine, kind))
         {
-            var read = await machines.GetAsync(record.App, record.Machine, cancellationToken);
-            if (!read.IsOk)
-            {
-                return await RevertAsync(claim, before, read.Failure, cancellationToken);
-            }
-
-            var machine = read.Value;
-            if (IsDone(machine, kind))
-            {
-                return await WriteAsync(claim, machine, cancellationToken);
-            }
-
-            if (notAfter < time.GetTimestamp())
-            {
-                return await RevertAsync(claim, before, null, cancellationToken);
-            }
-
-            var suspend = kind is StopKind.Suspend && MaySuspend(machine);
-            var (done, target) = await AskAsync(record, suspend, lease.Value.Nonce, cancellationToken);
-            if (!done.IsOk && WasRefused(done.Failure))
-            {
-                return await RevertAsync(claim, before, done.Failure, cancellationToken);
-            }
-
-            await WaitUntilRestsAsync(record, machine.Version, target, cancellationToken);
-        }
-        finally
-        {
-            await machines.ReleaseLeaseAsync(record.App, record.Machine, lease.Value.Nonce, CancellationToken.None);
+            return await WriteAsync(claim, machine, cancellationToken);
         }
 
-        return await WriteTruthAsync(claim, cancellationToken);
+        if (notAfter < time.GetTimestamp())
+        {
+            return await RevertAsync(claim, before, null, cancellationToken);
+        }
+
+        var suspend = kind is StopKind.Suspend && MaySuspend(machine);
+        var (done, target) = await AskAsync(record, suspend, nonce, cancellationToken);
+        if (!done.IsOk && WasRefused(done.Failure))
+        {
+            return await RevertAsync(claim, before, done.Failure, cancellationToken);
+        }
+
+        await WaitUntilRestsAsync(record, machine.Version, target, cancellationToken);
+        return null;
     }
 
     private async Task<(MachinesResult<Done> Done, string Target)> AskAsync(MachineRecord record, bool suspend, string nonce, CancellationToken cancellationToken)
@@ -187,6 +211,22 @@ internal sealed partial class MachineStop(ISessionMap map, IMachines machines, R
             default:
                 return await LeaveAsync(claim, null, cancellationToken);
         }
+    }
+
+    /// <summary>The platform gave no lease, so nothing was begun: a record that says it would be goes back.</summary>
+    private async Task<IdleStopOutcome?> GiveBackAsync(MachineRecord current, MachineRecordState before, MachinesFailure failure, CancellationToken cancellationToken)
+    {
+        Log.StopFailed(logger, current.Machine.Value, failure.Kind, failure.Message);
+        if (failure.Kind is MachinesFailureKind.NotFound)
+        {
+            await map.WriteAsync(current with { State = MachineRecordState.Gone, Address = null, Lease = null, ChangedAt = time.GetUtcNow() }, cancellationToken);
+        }
+        else if (current.State != before)
+        {
+            await map.WriteAsync(current with { State = before, Lease = null, ChangedAt = time.GetUtcNow() }, cancellationToken);
+        }
+
+        return IdleStopOutcome.Failed;
     }
 
     /// <summary>Nothing was done to the machine.</summary>

@@ -15,16 +15,9 @@ internal sealed partial class WakeInFlight
 
     /// <param name="boot">The life it is to be.</param>
     /// <param name="lookFirst">Somebody may have started it already and not lived to say so.</param>
-    /// <param name="endFirst">What runs there is no use: it is ended before the start.</param>
-    private async Task<BootResult> BootAsync(long boot, bool lookFirst, bool endFirst, CancellationToken cancellationToken)
+    private async Task<BootResult> BootAsync(long boot, bool lookFirst, CancellationToken cancellationToken)
     {
         Progress.Reach(WakeStep.Starting);
-        if (endFirst)
-        {
-            Log.HungMachineEnded(_logger, _request.Machine.Value);
-            await EndHungAsync(cancellationToken);
-        }
-
         var looked = lookFirst ? await LookAsync(cancellationToken) : default;
         var refusal = looked.Refusal;
         if (!looked.Starting && refusal is null)
@@ -41,25 +34,59 @@ internal sealed partial class WakeInFlight
         return await BecomeReadyAsync(boot, cancellationToken);
     }
 
+    /// <summary>What runs there is ended first, if it hangs.</summary>
+    private async Task<BootResult> BootAnewAsync(RecordClaim claim, bool lookFirst, CancellationToken cancellationToken)
+    {
+        if (IsHung(claim.Record))
+        {
+            Progress.Reach(WakeStep.Starting);
+            Log.HungMachineEnded(_logger, _request.Machine.Value);
+            if (await EndHungAsync(claim, cancellationToken) is { } ready)
+            {
+                return ready;
+            }
+        }
+
+        return await BootAsync(claim.Record.Boot, lookFirst, cancellationToken);
+    }
+
     /// <summary>It was given the time of two boots and never gave a good answer: it is not slow, it hangs.</summary>
     private static bool IsHung(MachineRecord record) =>
         record.Failure is { Times: >= 2 } failure && failure.Reason == WakeRefusals.NameOf(WakeRefusal.NeverHealthy);
 
     /// <summary>
     /// A process that stays up and never answers well would be "already started" for ever, and its user locked out. Under the platform's lease, so that
-    /// this call of a paused owner is refused when somebody else has gone on; refused now, the start is asked for all the same.
+    /// this call of a paused owner is refused when somebody else has gone on; refused now, the start is asked for all the same. Not null: it is not ended,
+    /// because it gave a good answer after all.
     /// </summary>
-    private async Task EndHungAsync(CancellationToken cancellationToken)
+    /// <exception cref="OperationCanceledException">The record was taken over.</exception>
+    private async Task<BootResult?> EndHungAsync(RecordClaim claim, CancellationToken cancellationToken)
     {
         var lease = await _machines.LeaseAsync(_request.App, _request.Machine, HungLease, "ending a process that hangs", cancellationToken);
         if (!lease.IsOk)
         {
-            return;
+            return null;
         }
 
-        await _machines.StopAsync(_request.App, _request.Machine, HungGrace, lease.Value.Nonce, cancellationToken);
-        await _machines.WaitAsync(_request.App, _request.Machine, "stopped", null, HungLease, cancellationToken);
-        await _machines.ReleaseLeaseAsync(_request.App, _request.Machine, lease.Value.Nonce, CancellationToken.None);
+        try
+        {
+            // As late as can be: a slow process comes up in the end, and whoever wakes alone, without the map, is on it by then.
+            if (await FindReadyAsync(claim.Record.Boot, cancellationToken) is { } ready)
+            {
+                return ready;
+            }
+
+            // Whoever took the record over meanwhile believes what they find: nothing is taken from under them.
+            await claim.WriteAsync(claim.Record, cancellationToken);
+            cancellationToken.ThrowIfCancellationRequested();
+            await _machines.StopAsync(_request.App, _request.Machine, HungGrace, lease.Value.Nonce, cancellationToken);
+            await _machines.WaitAsync(_request.App, _request.Machine, "stopped", null, HungLease, cancellationToken);
+            return null;
+        }
+        finally
+        {
+            await _machines.ReleaseLeaseAsync(_request.App, _request.Machine, lease.Value.Nonce, CancellationToken.None);
+        }
     }
 
     /// <summary>
@@ -78,19 +105,17 @@ internal sealed partial class WakeInFlight
         Log.ResumeGivenUp(_logger, _request.Machine.Value, claim.Record.Boot);
         // Whoever tried the same before us and died may have left the platform's lease behind.
         await MachineFence.RaiseAsync(_machines, _request.App, _request.Machine, HungLease, _time, cancellationToken);
-        if (await FindReadyAsync(claim.Record.Boot, cancellationToken) is { } ready)
+        if (await EndHungAsync(claim, cancellationToken) is { } ready)
         {
             return ready;
         }
 
-        await EndHungAsync(cancellationToken);
         await claim.WriteAsync(claim.Record with { Boot = claim.Record.Boot + 1, Suspended = false }, cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
         _resumes = false;
-        return await BootAsync(claim.Record.Boot, lookFirst: false, endFirst: false, cancellationToken);
+        return await BootAsync(claim.Record.Boot, lookFirst: false, cancellationToken);
     }
 
-    /// <summary>The fence may take its time, in which a slow process comes up after all; whoever wakes alone, without the map, is on it by then.</summary>
     private async Task<BootResult?> FindReadyAsync(long boot, CancellationToken cancellationToken)
     {
         var read = await _machines.GetAsync(_request.App, _request.Machine, cancellationToken);

@@ -81,7 +81,7 @@ internal sealed partial class WakeInFlight
     private async Task<WakeOutcome> WakeAloneAsync(CancellationToken cancellationToken)
     {
         var boot = _time.GetUtcNow().ToUnixTimeMilliseconds();
-        var result = await BootAsync(boot, lookFirst: false, endFirst: false, cancellationToken);
+        var result = await BootAsync(boot, lookFirst: false, cancellationToken);
         if (result.Address is not { } address)
         {
             return Refuse(result.Refusal);

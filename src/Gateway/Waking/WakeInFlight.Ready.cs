@@ -48,6 +48,13 @@ internal sealed partial class WakeInFlight
                 await probing.AimAsync(watched.Address, new ProbePace(started, _times.Expect(watched.Kind)));
                 looking = LookAfterAsync(nextLook, over.Token);
             }
+
+            // It may have answered at the very end.
+            if (await probing.IsReadyAsync())
+            {
+                _kind = watched.Kind;
+                return BootResult.Ready(probing.Address, watched.Region);
+            }
         }
         finally
         {

@@ -200,7 +200,7 @@ internal sealed partial class WakeInFlight
 
             result = fence is { } refusal
                 ? BootResult.Failed(refusal)
-                : await BootAsync(claim.Record.Boot, lookFirst: former is MachineRecordState.Waking or MachineRecordState.Stopping, IsHung(claim.Record), either.Token);
+                : await BootAnewAsync(claim, lookFirst: former is MachineRecordState.Waking or MachineRecordState.Stopping, either.Token);
             if (IsSnapshotToBlame(result))
             {
                 result = await StartColdAsync(claim, either.Token);
