@@ -53,11 +53,19 @@ internal sealed class AwakeTime(WholeSystem system)
         }
     }
 
+    /// <summary>A stop is being decided: a poll in progress now may put it off, though it ends before that is decided.</summary>
+    public void Draining(MachineId machine)
+    {
+        if (IsKept && _lives.TryGetValue(machine, out var life))
+        {
+            life.IsPolledAtDrain = IsPolled(machine);
+        }
+    }
+
     /// <summary>A stop was given up. For a poll in progress that is as it should be, and the machine has until the next sweep.</summary>
     public void WonBack(MachineId machine)
     {
-        if (IsKept && _lives.TryGetValue(machine, out var life)
-            && system.Gateways.Any(gateway => gateway.Handles(request => request.IsBackground && system.IsOf(request.User, system.Machines.NameOf(machine)))))
+        if (IsKept && _lives.TryGetValue(machine, out var life) && (life.IsPolledAtDrain || IsPolled(machine)))
         {
             life.Sweeps++;
             system.Tally.Count("stop put off by a poll");
@@ -166,6 +174,9 @@ internal sealed class AwakeTime(WholeSystem system)
         }
     }
 
+    private bool IsPolled(MachineId machine) =>
+        system.Gateways.Any(gateway => gateway.Handles(request => request.IsBackground && system.IsOf(request.User, system.Machines.NameOf(machine))));
+
     private (int Requests, int Polls, int Sockets) Open(MachineId machine)
     {
         var (requests, polls, sockets) = (0, 0, 0);
@@ -228,5 +239,7 @@ internal sealed class AwakeTime(WholeSystem system)
         public bool IsReady { get; set; }
 
         public bool WasSuspended { get; set; }
+
+        public bool IsPolledAtDrain { get; set; }
     }
 }

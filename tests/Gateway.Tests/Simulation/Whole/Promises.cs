@@ -133,6 +133,7 @@ internal sealed class Promises(WholeSystem system)
 
         if (after.State is MachineRecordState.Draining)
         {
+            system.Awake.Draining(after.Machine);
             Draining(after.Machine);
         }
 
