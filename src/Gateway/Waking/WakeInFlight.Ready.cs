@@ -30,8 +30,7 @@ internal sealed partial class WakeInFlight
                 await Task.WhenAny(probing.Turn(left), looking);
                 if (await probing.IsReadyAsync())
                 {
-                    _kind = watched.Kind;
-                    return BootResult.Ready(probing.Address, watched.Region);
+                    return Ready();
                 }
 
                 if (!looking.IsCompleted)
@@ -52,8 +51,7 @@ internal sealed partial class WakeInFlight
             // It may have answered at the very end.
             if (await probing.IsReadyAsync())
             {
-                _kind = watched.Kind;
-                return BootResult.Ready(probing.Address, watched.Region);
+                return Ready();
             }
         }
         finally
@@ -62,6 +60,12 @@ internal sealed partial class WakeInFlight
         }
 
         return BootResult.Failed(watched.SeenAt is not null ? WakeRefusal.NeverHealthy : WakeRefusal.PlatformUnavailable);
+
+        BootResult Ready()
+        {
+            _kind = watched.Kind;
+            return BootResult.Ready(probing.Address, watched.Region);
+        }
     }
 
     private void TookConnection()
