@@ -206,7 +206,7 @@ internal sealed partial class MachineStop(ISessionMap map, IMachines machines, R
                 await claim.EndAsync(record with { State = MachineRecordState.Gone, Address = null }, cancellationToken);
                 return IdleStopOutcome.Asleep;
             case PlatformState.Started:
-                await claim.EndAsync(record with { State = Running(record) }, cancellationToken);
+                await claim.EndAsync(record.Found(time.GetUtcNow()), cancellationToken);
                 return IdleStopOutcome.Failed;
             default:
                 return await LeaveAsync(claim, null, cancellationToken);
@@ -250,9 +250,6 @@ internal sealed partial class MachineStop(ISessionMap map, IMachines machines, R
         await claim.EndAsync(claim.Record, cancellationToken);
         return IdleStopOutcome.Failed;
     }
-
-    /// <summary>Without an address nobody has probed it in this boot.</summary>
-    private static MachineRecordState Running(MachineRecord record) => record.Address is null ? MachineRecordState.Waking : MachineRecordState.Awake;
 
     private static bool IsDone(Machine machine, StopKind kind) => machine.State switch
     {

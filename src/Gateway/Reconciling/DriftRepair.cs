@@ -98,10 +98,8 @@ internal sealed class DriftRepair(ISessionMap map, IMachines machines, Workspace
         {
             case PlatformState.Stopped or PlatformState.Suspended or PlatformState.Failed when record.State is not MachineRecordState.Asleep:
                 return await WriteAsync(record with { State = MachineRecordState.Asleep, Suspended = read.Value.State is PlatformState.Suspended, Address = null }, cancellationToken);
-            case PlatformState.Started when record.State is MachineRecordState.Asleep:
-                return await WriteAsync(record with { State = MachineRecordState.Waking, Boot = record.Boot + 1, Address = null }, cancellationToken);
             case PlatformState.Started when record.State is not (MachineRecordState.Awake or MachineRecordState.Waking):
-                return await WriteAsync(record with { State = MachineRecordState.Waking, Address = null }, cancellationToken);
+                return await WriteAsync(record.Found(time.GetUtcNow()), cancellationToken);
             case PlatformState.Started:
                 return "it runs; the next request probes it, or idling puts it to sleep";
             case PlatformState.Destroyed:

@@ -40,9 +40,7 @@ internal sealed class MachineAdoption(ISessionMap map, TimeProvider time)
             Suspended = machine.State is PlatformState.Suspended or PlatformState.Suspending,
             Lease = running ? new RecordLease("rebuild", now) : null,
             Region = machine.Region,
-
-            // Boots numbered before the loss must not come again: connections are pooled by machine and boot. No machine is woken more than once a second.
-            Boot = now.ToUnixTimeSeconds(),
+            Boot = now.ToUnixTimeMilliseconds(),
             ChangedAt = now,
         };
     }

@@ -19,7 +19,7 @@ internal sealed record MachineRecord
     [JsonPropertyName("state")]
     public required MachineRecordState State { get; init; }
 
-    /// <summary>The number of the machine's current or last life, from waking to sleep. Grows by one with each wake.</summary>
+    /// <summary>The number of the machine's current or last life, from waking to sleep. Higher with each wake.</summary>
     [JsonPropertyName("boot")]
     public long Boot { get; init; }
 
@@ -74,6 +74,18 @@ internal sealed record MachineRecord
     /// <summary>What a newer version wrote: it survives our writes.</summary>
     [JsonExtensionData]
     public Dictionary<string, JsonElement>? Rest { get; set; }
+
+    /// <summary>
+    /// The number of a life that begins now. Told by the clock, because a map that fails over or is emptied forgets which numbers were given, and none may
+    /// come twice: connections are pooled by machine and boot.
+    /// </summary>
+    public long NextBoot(DateTimeOffset now) => Math.Max(Boot + 1, now.ToUnixTimeMilliseconds());
+
+    /// <summary>
+    /// What it becomes when the platform has it running and nobody who wrote it down started it: maybe another life than the last that is known, which
+    /// whoever comes next probes and the idle stopper takes in hand.
+    /// </summary>
+    public MachineRecord Found(DateTimeOffset now) => this with { State = MachineRecordState.Waking, Boot = NextBoot(now), Address = null };
 
     /// <summary>As it is believed: see <see cref="WriterClock"/>.</summary>
     public MachineRecord Believed()

@@ -110,7 +110,7 @@ internal sealed partial class WakeInFlight
             return ready;
         }
 
-        await claim.WriteAsync(claim.Record with { Boot = claim.Record.Boot + 1, Suspended = false }, cancellationToken);
+        await claim.WriteAsync(claim.Record with { Boot = claim.Record.NextBoot(_time.GetUtcNow()), Suspended = false }, cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
         _resumes = false;
         return await BootAsync(claim.Record.Boot, lookFirst: false, cancellationToken);

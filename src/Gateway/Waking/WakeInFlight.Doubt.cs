@@ -76,11 +76,11 @@ internal sealed partial class WakeInFlight
 
     /// <summary>
     /// Without the session map a known machine is woken by this replica alone. Others may do the same: the platform answers the second start with "already
-    /// starting", which is success. The boot's number only has to be new; the map's own are counted from one.
+    /// starting", which is success.
     /// </summary>
     private async Task<WakeOutcome> WakeAloneAsync(CancellationToken cancellationToken)
     {
-        var boot = _time.GetUtcNow().ToUnixTimeMilliseconds();
+        var boot = New().NextBoot(_time.GetUtcNow());
         var result = await BootAsync(boot, lookFirst: false, cancellationToken);
         if (result.Address is not { } address)
         {

@@ -173,7 +173,7 @@ internal sealed partial class WakeInFlight
         var next = record with
         {
             State = MachineRecordState.Waking,
-            Boot = takesOver ? record.Boot : record.Boot + 1,
+            Boot = takesOver ? record.Boot : record.NextBoot(_time.GetUtcNow()),
             Address = null,
             Failure = Remembered(record.Failure),
             Charge = _request.Charge,

@@ -186,13 +186,15 @@ public sealed class IdleStopStories
     {
         world.Machines.SuspendDelay = TimeSpan.FromSeconds(12);
         var (one, two, _) = await world.ThreeAsync();
+        var boot = world.Record.Boot;
         var stopping = one.StopAsync();
         await world.UntilAsync(() => world.State is PlatformState.Suspending);
 
         Assert.IsType<WakeOutcome.Awake>(await two.VisitAsync(Moment));
 
         Assert.Equal(IdleStopOutcome.Asleep, await stopping);
-        Assert.Equal((1, 2L), (world.Machines.AcceptedStarts(world.Machine), world.Record.Boot));
+        Assert.Equal(1, world.Machines.AcceptedStarts(world.Machine));
+        Assert.True(world.Record.Boot > boot);
         Assert.Empty(two.Cut);
     });
 
@@ -291,7 +293,7 @@ public sealed class IdleStopStories
         await world.PassAsync(TimeSpan.FromSeconds(20));
 
         Assert.Equal(IdleStopOutcome.Failed, await two.StopAsync());
-        Assert.Equal((MachineRecordState.Awake, 0), (world.Record.State, world.Machines.CallsOf("stop")));
+        Assert.Equal((MachineRecordState.Waking, 0), (world.Record.State, world.Machines.CallsOf("stop")));
         one.Process.OnCall = null;
         one.Process.Resume();
         await stopping;

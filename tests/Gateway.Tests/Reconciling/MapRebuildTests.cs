@@ -180,7 +180,7 @@ public sealed class MapRebuildTests
         _stage.Machines.Add(_stage.App, name, metadata: _stage.Names.Metadata(_stage.App, name, Alice));
         _stage.Map.Flush();
         _stage.World.Run(() => Rebuild("a").EnsureListedAsync(default));
-        var boot = Assert.Single(_stage.Map.Machines).Boot + 30;
+        var boot = Assert.Single(_stage.Map.Machines).NextBoot(_stage.Time.GetUtcNow());
 
         _stage.World.Pass(TimeSpan.FromMinutes(1));
         _stage.Map.Flush();

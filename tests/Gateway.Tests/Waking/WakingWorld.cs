@@ -92,11 +92,19 @@ internal sealed class SimulatedProbe(SimulatedMachines machines, TimeProvider ti
     /// <summary>The addresses asked, in their order, each once in a row.</summary>
     public List<string> Asked { get; } = [];
 
+    /// <summary>The boots asked for, in their order, each once in a row.</summary>
+    public List<long> Boots { get; } = [];
+
     public async Task<ProbeOutcome> ProbeAsync(ProbeTarget target, TimeSpan limit, Action connected, CancellationToken cancellationToken)
     {
         if (Asked.Count == 0 || Asked[^1] != target.Address)
         {
             Asked.Add(target.Address);
+        }
+
+        if (Boots.Count == 0 || Boots[^1] != target.Boot)
+        {
+            Boots.Add(target.Boot);
         }
 
         var outcome = ProbeOutcome.Silent;

@@ -94,7 +94,7 @@ internal sealed class UserPage(ConsoleLayout layout, RouteListing listing, Route
             ("Volume", Html.Of($"<code>{route.Volume ?? "–"}</code>{(detail.VolumeGb is { } gb ? Html.Of($" of {gb} GB") : Html.Empty)}")),
             ("Region", Html.Of($"{route.Region ?? "–"}")),
             ("Address", Html.Of($"<code>{route.Address ?? "–"}</code>")),
-            ("Boot", Html.Of($"{Words.Number(route.Boot)}{(route.Suspended ? ", suspended" : "")}")),
+            ("Boot", Html.Of($"<code>{route.Boot}</code>{(route.Suspended ? ", suspended" : "")}")),
             ("Image", Html.Of($"<code>{detail.Make?.Spec.Image ?? "–"}</code>")),
             ("Epochs", Html.Of($"<code>{route.SessionEpoch}</code> · <code>{route.MachineEpoch}</code>")),
             ("This month", month is null ? Html.Of($"–") : Html.Of($"${month.Money.Total:0.00}, ${month.Saving:0.00} saved by sleeping; awake {Words.Span(TimeSpan.FromSeconds(month.Use.AwakeSeconds))}, active {Words.Span(TimeSpan.FromSeconds(month.Use.ActiveSeconds))}")),

@@ -19,6 +19,8 @@ internal sealed class Promises(WholeSystem system)
     private readonly HashSet<string> _answeredProbe = [];
     private readonly HashSet<string> _answeredAt = [];
     private readonly HashSet<(string Gateway, MachineId Machine, long Boot)> _answeredTo = [];
+    private readonly Dictionary<MachineId, HashSet<long>> _lives = [];
+    private readonly Dictionary<(MachineId Machine, long Boot), long> _livesOver = [];
     private readonly Dictionary<string, List<GatewayProcess>> _starting = [];
     private readonly Dictionary<string, long> _leasesBegan = [];
     private long _mapLostAt = long.MinValue / 2;
@@ -72,6 +74,14 @@ internal sealed class Promises(WholeSystem system)
 
     public void Probed(ProbeTarget target, MachineId machine, string gateway)
     {
+        // A map that forgot a sleep and the wake after it believes in the life before them.
+        if (_livesOver.TryGetValue((target.Machine, target.Boot), out var ended) && ended > _mapLostAt)
+        {
+            Break(2, $"{target.Machine} answers {gateway} in boot {target.Boot}, which it slept after");
+        }
+
+        _lives.TryAdd(target.Machine, []);
+        _lives[target.Machine].Add(target.Boot);
         _answeredTo.Add((gateway, target.Machine, target.Boot));
         _answeredProbe.Add($"{target.Machine.Value}-{target.Boot}");
         _answeredAt.Add($"{target.Machine.Value}-{target.Boot}-{target.Address}");
@@ -119,6 +129,12 @@ internal sealed class Promises(WholeSystem system)
         if (before is { Lease: { } lease, State: not MachineRecordState.Draining } && lease.Owner != writer && lease.Until > World.UtcNow + TimeSpan.FromSeconds(1) && MapKept && ClocksRight)
         {
             Break(8, $"{writer} wrote {after.Machine} {before.State} > {after.State} while {lease.Owner} held it");
+        }
+
+        // Numbers are told by clocks. A number in the future is that of one that was ahead.
+        if (after.Boot != (before?.Boot ?? 0) && ClocksRight && after.Boot <= World.UtcNow.ToUnixTimeMilliseconds() && HasLived(after.Machine, after.Boot))
+        {
+            Break(2, $"{writer} gives {after.Machine} the boot {after.Boot}, which it had before");
         }
 
         if (after is { State: MachineRecordState.Awake, Address: { } address } && !_answeredAt.Contains($"{after.Machine.Value}-{after.Boot}-{address}"))
@@ -211,6 +227,9 @@ internal sealed class Promises(WholeSystem system)
         }
     }
 
+    private bool HasLived(MachineId machine, long boot) =>
+        _livesOver.ContainsKey((machine, boot)) || (_lives.TryGetValue(machine, out var lives) && lives.Contains(boot));
+
     /// <summary>4: nobody is on it.</summary>
     private void Stopped(MachineId machine, string how)
     {
@@ -220,6 +239,14 @@ internal sealed class Promises(WholeSystem system)
         }
 
         Tally.Count("machine put to sleep: " + how);
+        if (_lives.Remove(machine, out var lived))
+        {
+            foreach (var boot in lived)
+            {
+                _livesOver[(machine, boot)] = World.Now;
+            }
+        }
+
         World.Note("platform", $"{how} {machine}");
         if (MapKept)
         {

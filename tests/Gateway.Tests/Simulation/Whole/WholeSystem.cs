@@ -151,8 +151,9 @@ internal sealed class WholeSystem : IDisposable
         people.ExpectServed();
         // Idle, with all that can come between: a lease of a dead gateway, a stop given up, a sweep, and what a clock that was fast put off.
         PassUntil(() => Machines.Machines.All(IsAsleep), Options.Idling.AttachedFor + Options.Idling.ReplicaLease + TimeSpan.FromMinutes(20));
-        // And stays so.
+        // And stays so, but that a long suspended one is stopped: such a stop comes to its end.
         World.Pass(TimeSpan.FromMinutes(2));
+        PassUntil(() => !Machines.Machines.Any(static machine => machine.State is PlatformState.Stopping), Options.Idling.StopGrace + Look);
         ExpectRest();
         Awake.Close();
     }
