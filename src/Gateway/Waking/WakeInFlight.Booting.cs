@@ -40,7 +40,6 @@ internal sealed partial class WakeInFlight
         if (IsHung(claim.Record))
         {
             Progress.Reach(WakeStep.Starting);
-            Log.HungMachineEnded(_logger, _request.Machine.Value);
             if (await EndHungAsync(claim, cancellationToken) is { } ready)
             {
                 return ready;
@@ -56,8 +55,8 @@ internal sealed partial class WakeInFlight
 
     /// <summary>
     /// A process that stays up and never answers well would be "already started" for ever, and its user locked out. Under the platform's lease, so that
-    /// this call of a paused owner is refused when somebody else has gone on; refused now, the start is asked for all the same. Not null: it is not ended,
-    /// because it gave a good answer after all.
+    /// this call of a paused owner is refused when somebody else has gone on. Refused now, or when the machine cannot be looked at, nothing is ended and the
+    /// start is asked for all the same. Not null: it is not ended, because it gave a good answer after all.
     /// </summary>
     /// <exception cref="OperationCanceledException">The record was taken over.</exception>
     private async Task<BootResult?> EndHungAsync(RecordClaim claim, CancellationToken cancellationToken)
@@ -71,7 +70,13 @@ internal sealed partial class WakeInFlight
         try
         {
             // As late as can be: a slow process comes up in the end, and whoever wakes alone, without the map, is on it by then.
-            if (await FindReadyAsync(claim.Record.Boot, cancellationToken) is { } ready)
+            var read = await _machines.GetAsync(_request.App, _request.Machine, cancellationToken);
+            if (!read.IsOk)
+            {
+                return null;
+            }
+
+            if (await FindReadyAsync(read.Value, claim.Record.Boot, cancellationToken) is { } ready)
             {
                 return ready;
             }
@@ -79,6 +84,7 @@ internal sealed partial class WakeInFlight
             // Whoever took the record over meanwhile believes what they find: nothing is taken from under them.
             await claim.WriteAsync(claim.Record, cancellationToken);
             cancellationToken.ThrowIfCancellationRequested();
+            Log.HungMachineEnded(_logger, _request.Machine.Value);
             await _machines.StopAsync(_request.App, _request.Machine, HungGrace, lease.Value.Nonce, cancellationToken);
             await _machines.WaitAsync(_request.App, _request.Machine, "stopped", null, HungLease, cancellationToken);
             return null;
@@ -116,10 +122,9 @@ internal sealed partial class WakeInFlight
         return await BootAsync(claim.Record.Boot, lookFirst: false, cancellationToken);
     }
 
-    private async Task<BootResult?> FindReadyAsync(long boot, CancellationToken cancellationToken)
+    private async Task<BootResult?> FindReadyAsync(Machine machine, long boot, CancellationToken cancellationToken)
     {
-        var read = await _machines.GetAsync(_request.App, _request.Machine, cancellationToken);
-        if (read.Value is not { State: PlatformState.Started, PrivateAddress: { } address } machine)
+        if (machine is not { State: PlatformState.Started, PrivateAddress: { } address })
         {
             return null;
         }

@@ -47,7 +47,7 @@ internal sealed partial class WakeInFlight
         [LoggerMessage(4005, LogLevel.Error, "The wake of machine {Machine} broke", EventName = "WakeBroke")]
         public static partial void WakeBroke(ILogger logger, Exception exception, string machine);
 
-        [LoggerMessage(4007, LogLevel.Warning, "Machine {Machine} runs and never gave a good answer in two boots' time: it is ended and started anew", EventName = "HungMachineEnded")]
+        [LoggerMessage(4007, LogLevel.Warning, "Machine {Machine} runs and gave no good answer in the time it had: it is ended and started anew", EventName = "HungMachineEnded")]
         public static partial void HungMachineEnded(ILogger logger, string machine);
 
         [LoggerMessage(4008, LogLevel.Warning, "Machine {Machine} was resumed in boot {Boot} and gave no good answer: it is ended and started cold", EventName = "ResumeGivenUp")]

@@ -79,6 +79,28 @@ public sealed class ResumeTests
     });
 
     [Fact]
+    public void Machine_that_the_platform_does_not_show_is_not_ended() => WakingWorld.Run(async world =>
+    {
+        await SuspendAsync(world);
+        world.Machines.NextBoots(world.Machine, BootBehaviour.HealthyWhenCold);
+        var replica = new SimulatedReplica("one");
+        var looksUnderItsLease = false;
+        replica.OnCall = call =>
+        {
+            looksUnderItsLease |= call == "lease";
+            if (looksUnderItsLease && call == "get")
+            {
+                world.Machines.FailNext("get", MachinesFailureKind.Unavailable);
+            }
+        };
+
+        await world.Replica(replica: replica).WakeAsync(hold: TimeSpan.FromMinutes(2));
+
+        Assert.True(looksUnderItsLease);
+        Assert.Equal((0, PlatformState.Started), (world.Machines.CallsOf("stop"), world.Machines.Find(world.Machine)!.State));
+    });
+
+    [Fact]
     public void Machine_that_fails_cold_too_is_refused_with_that_reason() => WakingWorld.Run(async world =>
     {
         await SuspendAsync(world);
