@@ -32,13 +32,14 @@ try
     {
         rows.AddRange(one[Suite.Length..] switch
         {
+            "small" => [.. await WithPeersAsync(SmallRequests.CpuAsync), .. await WithPeersAsync(SmallRequests.LatencyAsync)],
             "terminals" => await Terminals.TakeAsync(plan),
             "many-users" => await ManyUsers.TakeAsync(plan),
             "propagation" => await Changes.PropagationAsync(plan),
             "at-rest" => await AtRest.TakeAsync(plan),
             "changes" => await WithPeersAsync(Changes.CostAsync),
             "others" => await WithPeersAsync(SmallRequests.OthersAsync),
-            _ => throw new ArgumentException("A suite is one of terminals, many-users, propagation, at-rest, changes, others."),
+            _ => throw new ArgumentException("A suite is one of small, terminals, many-users, propagation, at-rest, changes, others."),
         });
         Console.WriteLine(Report.Table(rows));
         return 0;

@@ -20,9 +20,12 @@ internal sealed class RecordClaim : IAsyncDisposable
     private readonly Func<MachineRecord, MachineRecord> _news;
     private readonly Task _renewing;
 
-    private RecordClaim(ISessionMap map, MachineRecord record, Replica replica, TimeProvider time, Func<MachineRecord, MachineRecord> news)
+    /// <summary>When the last write was sent, from when its lease counts however long it took. Written by whoever has <see cref="_writing"/>.</summary>
+    private long _sent;
+
+    private RecordClaim(ISessionMap map, MachineRecord record, Replica replica, TimeProvider time, Func<MachineRecord, MachineRecord> news, long sent)
     {
-        (_map, Record, _replica, _time, _news) = (map, record, replica, time, news);
+        (_map, Record, _replica, _time, _news, _sent) = (map, record, replica, time, news, sent);
         Lost = _lost.Token;
         _renewing = RenewAsync();
     }
@@ -37,8 +40,9 @@ internal sealed class RecordClaim : IAsyncDisposable
     public static async Task<RecordClaim?> TakeAsync(
         ISessionMap map, MachineRecord next, Replica replica, TimeProvider time, CancellationToken cancellationToken, Func<MachineRecord, MachineRecord>? news = null)
     {
+        var sent = time.GetTimestamp();
         var write = await map.WriteAsync(Leased(next, replica, time), cancellationToken);
-        return write.Won ? new RecordClaim(map, write.Current!, replica, time, news ?? (static record => record)) : null;
+        return write.Won ? new RecordClaim(map, write.Current!, replica, time, news ?? (static record => record), sent) : null;
     }
 
     /// <summary>The next step of the work, still under the lease; false when the record was taken over.</summary>
@@ -66,6 +70,7 @@ internal sealed class RecordClaim : IAsyncDisposable
         await _writing.WaitAsync(CancellationToken.None);
         try
         {
+            Volatile.Write(ref _sent, _time.GetTimestamp());
             var write = await _map.WriteAsync(next(Record) with { Epoch = Record.Epoch }, cancellationToken);
             if (write.Won)
             {
@@ -87,7 +92,8 @@ internal sealed class RecordClaim : IAsyncDisposable
         while (true)
         {
             // Ends with the work, which is how nearly every claim ends and no exception.
-            var pause = Task.Delay(Renewal, _time, _ended.Token);
+            var left = Renewal - _time.GetElapsedTime(Volatile.Read(ref _sent));
+            var pause = Task.Delay(left > TimeSpan.Zero ? left : TimeSpan.Zero, _time, _ended.Token);
             await pause.ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
             if (pause.IsCanceled)
             {

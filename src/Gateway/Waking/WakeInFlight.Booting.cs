@@ -69,21 +69,28 @@ internal sealed partial class WakeInFlight
 
         try
         {
-            // As late as can be: a slow process comes up in the end, and whoever wakes alone, without the map, is on it by then.
-            var read = await _machines.GetAsync(_request.App, _request.Machine, cancellationToken);
-            if (!read.IsOk)
+            long written;
+            do
             {
-                return null;
-            }
+                // Whoever took the record over meanwhile believes what they find: nothing is taken from under them, as long as what is written here holds.
+                written = _time.GetTimestamp();
+                await claim.WriteAsync(claim.Record, cancellationToken);
+                cancellationToken.ThrowIfCancellationRequested();
 
-            if (await FindReadyAsync(read.Value, claim.Record.Boot, cancellationToken) is { } ready)
-            {
-                return ready;
-            }
+                // As late as can be: a slow process comes up in the end, and whoever wakes alone, without the map, is on it by then.
+                var read = await _machines.GetAsync(_request.App, _request.Machine, cancellationToken);
+                if (!read.IsOk)
+                {
+                    return null;
+                }
 
-            // Whoever took the record over meanwhile believes what they find: nothing is taken from under them.
-            await claim.WriteAsync(claim.Record, cancellationToken);
-            cancellationToken.ThrowIfCancellationRequested();
+                if (await FindReadyAsync(read.Value, claim.Record.Boot, cancellationToken) is { } ready)
+                {
+                    return ready;
+                }
+            }
+            while (_time.GetElapsedTime(written) >= RecordClaim.Lease);
+
             Log.HungMachineEnded(_logger, _request.Machine.Value);
             await _machines.StopAsync(_request.App, _request.Machine, HungGrace, lease.Value.Nonce, cancellationToken);
             await _machines.WaitAsync(_request.App, _request.Machine, "stopped", null, HungLease, cancellationToken);

@@ -58,6 +58,16 @@ internal sealed class Nemesis
         machines.ReadyDelay = TimeSpan.FromMilliseconds(800);
         foreach (var gateway in _system.Gateways)
         {
+            if (gateway.IsIsolated || gateway.Context.IsPaused)
+            {
+                gateway.TroubledAt = World.Now;
+            }
+
+            if (gateway.Time.Skew != TimeSpan.Zero)
+            {
+                gateway.ClockMovedAt = World.Now;
+            }
+
             gateway.IsIsolated = false;
             gateway.Time.Skew = TimeSpan.Zero;
             gateway.Line.Reconnect();

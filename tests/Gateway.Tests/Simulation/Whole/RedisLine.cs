@@ -6,6 +6,7 @@ namespace Gateway.Tests.Simulation.Whole;
 internal sealed class RedisLine(WholeRedis redis, SeededWorld world, GatewayContext context, SeededTime time, string name, Tally tally) : IChangeChannel
 {
     private static readonly TimeSpan CallTimeout = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan TooLong = RecordClaim.Lease / 2;
     private static readonly TimeSpan Quick = TimeSpan.FromMilliseconds(2);
 
     private readonly Queue<(MachineId Machine, long Epoch)> _questions = new();
@@ -26,6 +27,8 @@ internal sealed class RedisLine(WholeRedis redis, SeededWorld world, GatewayCont
     public bool IsCut { get; private set; }
 
     public TimeSpan SinceContact => time.GetElapsedTime(_lastContact);
+
+    private long Now => world.Now;
 
     public void Touch() => _lastContact = time.GetTimestamp();
 
@@ -128,7 +131,16 @@ internal sealed class RedisLine(WholeRedis redis, SeededWorld world, GatewayCont
         world.After(world.Between(TimeSpan.Zero, call.Takes), Call<T>.Return, call);
     }
 
-    private void Return<T>(Call<T> call) => context.Post(Call<T>.BeAnswered, call);
+    private void Return<T>(Call<T> call)
+    {
+        // Two such calls after each other, and whoever renews a lease by them has lost it.
+        if (world.Now - call.Sent > TooLong.Ticks)
+        {
+            redis.Troubled();
+        }
+
+        context.Post(Call<T>.BeAnswered, call);
+    }
 
     private void GiveUp<T>(Call<T> call)
     {
@@ -154,6 +166,8 @@ internal sealed class RedisLine(WholeRedis redis, SeededWorld world, GatewayCont
         public RedisLine Line => line;
 
         public Func<T> CarryOut => carryOut;
+
+        public long Sent { get; } = line.Now;
 
         public TimeSpan Takes { get; set; }
 

@@ -1,0 +1,31 @@
+using Gateway.Sessions;
+using Gateway.Tests.Simulation;
+using Xunit;
+
+namespace Gateway.Tests.Sessions;
+
+public sealed class RecordClaimTests
+{
+    [Fact]
+    public void Lease_is_renewed_in_time_by_a_map_that_takes_two_seconds_to_write()
+    {
+        var world = new SimulatedWorld();
+        var map = new SimulatedMap(world.Time) { Latency = TimeSpan.FromSeconds(2) };
+        var record = new MachineRecord { Machine = new MachineId("machine-1"), App = "app", State = MachineRecordState.Waking, ChangedAt = world.Time.GetUtcNow() };
+        var (writes, lapsed, ends) = (0, 0, DateTimeOffset.MaxValue);
+        map.MachineWritten += next =>
+        {
+            writes++;
+            lapsed += world.Time.GetUtcNow() > ends ? 1 : 0;
+            ends = next.Lease!.Until;
+        };
+
+        world.Run(async () =>
+        {
+            await using var claim = await RecordClaim.TakeAsync(map.For("one"), record, new Replica("one"), world.Time, CancellationToken.None);
+            await Task.Delay(TimeSpan.FromMinutes(1), world.Time);
+        });
+
+        Assert.Equal((true, 0), (writes > 10, lapsed));
+    }
+}
