@@ -56,7 +56,7 @@ internal sealed partial class WakeInFlight
     /// <summary>
     /// A process that stays up and never answers well would be "already started" for ever, and its user locked out. Under the platform's lease, so that
     /// this call of a paused owner is refused when somebody else has gone on. Refused now, or when the machine cannot be looked at, nothing is ended and the
-    /// start is asked for all the same. Not null: it is not ended, because it gave a good answer after all.
+    /// start is asked for all the same; so it is when nothing runs there. Not null: it is not ended, because it gave a good answer after all.
     /// </summary>
     /// <exception cref="OperationCanceledException">The record was taken over.</exception>
     private async Task<BootResult?> EndHungAsync(RecordClaim claim, CancellationToken cancellationToken)
@@ -79,14 +79,14 @@ internal sealed partial class WakeInFlight
 
                 // As late as can be: a slow process comes up in the end, and whoever wakes alone, without the map, is on it by then.
                 var read = await _machines.GetAsync(_request.App, _request.Machine, cancellationToken);
-                if (!read.IsOk)
+                if (!read.IsOk || read.Value.State is PlatformState.Stopped)
                 {
                     return null;
                 }
 
-                if (await FindReadyAsync(read.Value, claim.Record.Boot, cancellationToken) is { } ready)
+                if (read.Value is { State: PlatformState.Started, PrivateAddress: { } address } machine && await AnswersAsync(claim.Record.Boot, address, cancellationToken))
                 {
-                    return ready;
+                    return BootResult.Ready(address, machine.Region);
                 }
             }
             while (_time.GetElapsedTime(written) >= RecordClaim.Lease);
@@ -129,15 +129,10 @@ internal sealed partial class WakeInFlight
         return await BootAsync(claim.Record.Boot, lookFirst: false, cancellationToken);
     }
 
-    private async Task<BootResult?> FindReadyAsync(Machine machine, long boot, CancellationToken cancellationToken)
+    private async Task<bool> AnswersAsync(long boot, string address, CancellationToken cancellationToken)
     {
-        if (machine is not { State: PlatformState.Started, PrivateAddress: { } address })
-        {
-            return null;
-        }
-
         var target = new ProbeTarget(_request.Machine, boot, address, _request.User, new ProbePace(_time.GetTimestamp(), null));
-        return await _probe.ProbeAsync(target, LastLook, static () => { }, cancellationToken) is ProbeOutcome.Ready ? BootResult.Ready(address, machine.Region) : null;
+        return await _probe.ProbeAsync(target, LastLook, static () => { }, cancellationToken) is ProbeOutcome.Ready;
     }
 
     /// <summary>

@@ -80,15 +80,35 @@ internal sealed partial class WakeInFlight
     /// </summary>
     private async Task<WakeOutcome> WakeAloneAsync(CancellationToken cancellationToken)
     {
-        var boot = New().NextBoot(_time.GetUtcNow());
-        var result = await BootAsync(boot, lookFirst: false, cancellationToken);
-        if (result.Address is not { } address)
+        while (true)
         {
-            return Refuse(result.Refusal);
-        }
+            var boot = New().NextBoot(_time.GetUtcNow());
+            var result = await BootAsync(boot, lookFirst: false, cancellationToken);
+            if (result.Address is not { } address)
+            {
+                return Refuse(result.Refusal);
+            }
 
-        _alone.Remember(_request.Machine, address, boot);
-        return Awake(address, boot) with { Alone = true };
+            await FenceAloneAsync(cancellationToken);
+            if (await AnswersAsync(boot, address, cancellationToken))
+            {
+                _alone.Remember(_request.Machine, address, boot);
+                return Awake(address, boot) with { Alone = true };
+            }
+        }
+    }
+
+    /// <summary>
+    /// Whoever has the map may be about to end the machine, because it hangs or nobody uses it, and does so under the platform's lease. What answers after
+    /// that was ours, they find answering. A lease that outlasts theirs is none of theirs; and where the platform gives none, nothing is ended either.
+    /// </summary>
+    private async Task FenceAloneAsync(CancellationToken cancellationToken)
+    {
+        var fence = await MachineFence.RaiseAsync(_machines, _request.App, _request.Machine, TimeSpan.Zero, _time, cancellationToken);
+        if (fence.Failure?.Kind is MachinesFailureKind.LeaseHeld)
+        {
+            await MachineFence.RaiseAsync(_machines, _request.App, _request.Machine, HungLease, _time, cancellationToken);
+        }
     }
 
     /// <summary>A failure that was followed by quiet says nothing about the next one.</summary>

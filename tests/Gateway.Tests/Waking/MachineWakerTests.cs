@@ -311,6 +311,24 @@ public sealed class MachineWakerTests
     });
 
     [Fact]
+    public void Machine_that_somebody_was_ending_is_woken_anew_by_whoever_wakes_alone() => WakingWorld.Run(async world =>
+    {
+        world.Map.Unavailable = true;
+        world.Machines.ReadyDelay = TimeSpan.FromSeconds(4);
+        var waking = world.Replica().WakeAsync(hold: TimeSpan.FromMinutes(1));
+        await Task.Delay(TimeSpan.FromSeconds(2), world.Time);
+        var lease = await world.Machines.LeaseAsync(WakingWorld.App, world.Machine, TimeSpan.FromSeconds(20), "ending", CancellationToken.None);
+        await Task.Delay(TimeSpan.FromSeconds(6), world.Time);
+
+        // It answers by now, and the call that ends it was on its way.
+        await world.Machines.StopAsync(WakingWorld.App, world.Machine, null, lease.Value!.Nonce, CancellationToken.None);
+        await world.Machines.ReleaseLeaseAsync(WakingWorld.App, world.Machine, lease.Value.Nonce, CancellationToken.None);
+
+        Assert.IsType<WakeOutcome.Awake>(await waking);
+        Assert.Equal((2, PlatformState.Started), (world.Machines.AcceptedStarts(world.Machine), world.Machines.Find(world.Machine)!.State));
+    });
+
+    [Fact]
     public void Known_machine_is_woken_without_a_map_by_each_replica_alone() => WakingWorld.Run(async world =>
     {
         world.Map.Unavailable = true;
