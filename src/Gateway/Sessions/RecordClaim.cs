@@ -52,7 +52,9 @@ internal sealed class RecordClaim : IAsyncDisposable
     public async Task<bool> EndAsync(MachineRecord next, CancellationToken cancellationToken)
     {
         _ended.Cancel();
-        return await WriteAsync(_ => next with { Lease = null, Step = null, ChangedAt = _time.GetUtcNow() }, cancellationToken);
+        // By the same look at the clock as whatever else it says of time, however long the write then waits for a renewal.
+        var last = next with { Lease = null, Step = null, ChangedAt = _time.GetUtcNow() };
+        return await WriteAsync(_ => last, cancellationToken);
     }
 
     public async ValueTask DisposeAsync()

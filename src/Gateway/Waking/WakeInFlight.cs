@@ -221,9 +221,10 @@ internal sealed partial class WakeInFlight
     /// <summary>Writes what became of it, for everybody. Without the map it is true all the same for those who wait here.</summary>
     private async Task<WakeOutcome?> WriteDownAsync(RecordClaim claim, BootResult result)
     {
-        var next = NextRecord(claim.Record, result);
+        MachineRecord next;
         for (var attempt = 1; ; attempt++)
         {
+            next = NextRecord(claim.Record, result);
             try
             {
                 if (!await claim.EndAsync(next, CancellationToken.None))

@@ -28,4 +28,24 @@ public sealed class RecordClaimTests
 
         Assert.Equal((true, 0), (writes > 10, lapsed));
     }
+
+    [Fact]
+    public void End_that_waits_for_a_renewal_says_when_it_was_decided()
+    {
+        var world = new SimulatedWorld();
+        var map = new SimulatedMap(world.Time) { Latency = TimeSpan.FromSeconds(2) };
+        var record = new MachineRecord { Machine = new MachineId("machine-1"), App = "app", State = MachineRecordState.Waking, ChangedAt = world.Time.GetUtcNow() };
+        var decided = default(DateTimeOffset);
+
+        world.Run(async () =>
+        {
+            // The first write took so long that a renewal is under way at once.
+            await using var claim = await RecordClaim.TakeAsync(map.For("one"), record, new Replica("one"), world.Time, CancellationToken.None);
+            decided = world.Time.GetUtcNow();
+            await claim!.EndAsync(claim.Record with { State = MachineRecordState.Failed }, CancellationToken.None);
+        });
+
+        Assert.True(world.Time.GetUtcNow() - decided > map.Latency);
+        Assert.Equal(decided, Assert.Single(map.Machines).ChangedAt);
+    }
 }

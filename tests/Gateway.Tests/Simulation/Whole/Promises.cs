@@ -109,7 +109,7 @@ internal sealed class Promises(WholeSystem system)
     public void Answered(ClientRequest request, HttpContext context, int status)
     {
         Tally.Count($"answer: {status}");
-        World.Note("answer", $"{request} {status}");
+        World.Note("answer", status == 503 ? $"{request} 503 {context.Response.Headers["Gateway-State"]}, again in {context.Response.Headers.RetryAfter}" : $"{request} {status}");
         if (status is not (200 or 499 or 502 or 503 or 504) || (status == 503 && context.Response.Headers["Gateway-State"].Count == 0))
         {
             Break(5, $"{request} was answered {status} without an explanation");
