@@ -89,7 +89,7 @@ internal static class GatewaySetup
 
     /// <summary>
     /// Where a warm request leaves the pipeline: its credential is known, so no handler need judge it, and it is for the workspace, so no route need be
-    /// looked for. Everything else goes on, and comes to the same <see cref="WorkspaceRequest"/> by its endpoint.
+    /// looked for. Everything else goes on, on the thread pool, and comes to the same <see cref="WorkspaceRequest"/> by its endpoint.
     /// </summary>
     public static void UseKnownCredentials(this WebApplication app)
     {
@@ -102,7 +102,7 @@ internal static class GatewaySetup
         {
             if (!EdgeGuard.IsForWorkspace(context) || Array.Exists(configured, static one => one.GetConfig().Routes.Count > 0) || known.Find(context) is not { } caller)
             {
-                return next(context);
+                return SocketThreads.LeaveAsync(context, next);
             }
 
             context.User = caller.Principal;
@@ -143,7 +143,7 @@ internal static class GatewaySetup
             var caller = Caller.Authenticated(context);
             context.Features.Set(caller);
             known.Remember(context, caller);
-            return request.HandleAsync(context);
+            return SocketThreads.ReturnAsync(context, request.HandleAsync);
         }).RequireAuthorization(IdentityPolicies.Workspace).WithMetadata(new WorkspaceRoute());
     }
 

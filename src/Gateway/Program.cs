@@ -11,6 +11,8 @@ using Gateway.Reconciling;
 using Gateway.Sessions;
 using Gateway.Waking;
 
+SocketThreads.CompleteInline();
+
 var builder = WebApplication.CreateSlimBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory });
 builder.UseGatewayDefaults();
 

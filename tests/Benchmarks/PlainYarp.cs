@@ -17,6 +17,8 @@ internal static class PlainYarp
 
     public static async Task<int> RunAsync(int port, int operationsPort, int http2Port, string backend)
     {
+        // As the gateway has it.
+        Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.WebHost.ConfigureKestrel(kestrel =>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Benchmarks;
+using Benchmarks.Allocations;
 
 if (args is [PlainYarp.Mode, var port, var operationsPort, var http2Port, var backend])
 {
@@ -12,6 +13,11 @@ const string Suite = "--suite=";
 if (args is [EchoBackend.Mode, var echoPort])
 {
     return await EchoBackend.RunAsync(int.Parse(echoPort, CultureInfo.InvariantCulture));
+}
+
+if (args is ["--allocations", .. var written])
+{
+    return await AllocationBaseline.RunAsync(Path.GetFullPath(written.FirstOrDefault() ?? "tests/Benchmarks/Allocations/allocations.json"));
 }
 
 var output = Path.GetFullPath(args.FirstOrDefault(static argument => !argument.StartsWith('-')) ?? "benchmarks");

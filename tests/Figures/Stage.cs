@@ -116,7 +116,7 @@ internal sealed class Stage : IAsyncDisposable
         _network.Dispose();
     }
 
-    private Dictionary<string, string?> Settings() => new()
+    public Dictionary<string, string?> Settings() => new()
     {
         ["Identity:Authority"] = _authority.Url,
         ["Identity:ClientId"] = TestAuthority.ClientId,

@@ -30,8 +30,8 @@ internal static class ProxyingSetup
         services.Configure<SocketTransportOptions>(static transport =>
         {
             transport.MaxReadBufferSize = PublicListener.MostUnread;
-            // What a socket has completes on the thread pool already; handing it to the pool once more is a switch of threads for each read and write. It is
-            // called unsafe for programs that complete on the thread that polls (DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS), which this one does not.
+            // Where a socket completes, its connection goes on: handing it to the thread pool would be a switch of threads for each read and write. Unsafe
+            // for what blocks, which the host keeps off these threads.
             transport.UnsafePreferInlineScheduling = true;
         });
         services.AddSingleton<IConfigureOptions<KestrelServerOptions>>(static provider => provider.GetRequiredService<PublicListener>());

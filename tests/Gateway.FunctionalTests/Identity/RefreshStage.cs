@@ -42,9 +42,9 @@ internal sealed class RefreshStage(MapServer map, ConnectionMultiplexer connecti
         Task.WhenAll(new[] { one, two }.Select(static host => host.App.Services.GetRequiredService<RefreshRounds>().RefreshDueAsync(CancellationToken.None))).WaitAsync(Eventually.Limit);
 
     /// <summary>As the change feed tells of every sign-in.</summary>
-    public void TellOfSignIns()
+    public async Task TellOfSignInsAsync()
     {
-        foreach (var key in Keys().Where(static key => key.StartsWith("{gateway}:sign-in:", StringComparison.Ordinal)))
+        foreach (var key in (await KeysAsync()).Where(static key => key.StartsWith("{gateway}:sign-in:", StringComparison.Ordinal)))
         {
             foreach (var host in new[] { one, two })
             {
@@ -53,13 +53,22 @@ internal sealed class RefreshStage(MapServer map, ConnectionMultiplexer connecti
         }
     }
 
-    public IReadOnlyList<string> Keys() => [.. connection.GetServers()[0].Keys(pattern: "*").Select(static key => (string)key!)];
+    public async Task<IReadOnlyList<string>> KeysAsync(string pattern = "*")
+    {
+        var keys = new List<string>();
+        await foreach (var key in connection.GetServers()[0].KeysAsync(pattern: pattern))
+        {
+            keys.Add((string)key!);
+        }
+
+        return keys;
+    }
 
     /// <summary>All that lies under a key of its own.</summary>
     public async Task<IReadOnlyList<string>> StringsAsync()
     {
         var texts = new List<string>();
-        foreach (var key in Keys().Where(static key => key.Contains(":sign-in:", StringComparison.Ordinal) || key.Contains(":refresh-token:", StringComparison.Ordinal)))
+        foreach (var key in (await KeysAsync()).Where(static key => key.Contains(":sign-in:", StringComparison.Ordinal) || key.Contains(":refresh-token:", StringComparison.Ordinal)))
         {
             texts.Add((string)(await connection.GetDatabase().StringGetAsync(key))!);
         }
@@ -72,7 +81,7 @@ internal sealed class RefreshStage(MapServer map, ConnectionMultiplexer connecti
     {
         var redis = connection.GetDatabase();
         var before = new Dictionary<string, RedisValue>();
-        foreach (var key in connection.GetServers()[0].Keys(pattern: pattern).Select(static key => (string)key!).ToList())
+        foreach (var key in await KeysAsync(pattern))
         {
             before[key] = await redis.StringGetAsync(key);
             await redis.StringSetAsync(key, "spoilt", expiry: null, keepTtl: true);

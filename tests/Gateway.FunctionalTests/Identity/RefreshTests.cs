@@ -34,14 +34,14 @@ public sealed class RefreshTests
     {
         await using var stage = await RefreshStage.StartAsync(server);
         using var browser = await stage.SignInAsync();
-        Assert.Contains(stage.Keys(), static key => key.StartsWith("{gateway}:refresh-token:", StringComparison.Ordinal));
+        Assert.Contains(await stage.KeysAsync(), static key => key.StartsWith("{gateway}:refresh-token:", StringComparison.Ordinal));
         stage.Authority.Dismissed["alice"] = true;
 
         stage.Time.Advance(TimeSpan.FromMinutes(67));
         await stage.RefreshAsync();
 
         Assert.Equal(HttpStatusCode.Redirect, (await browser.NavigateAsync("/")).StatusCode);
-        Assert.DoesNotContain(stage.Keys(), static key => key.StartsWith("{gateway}:refresh-token:", StringComparison.Ordinal));
+        Assert.DoesNotContain(await stage.KeysAsync(), static key => key.StartsWith("{gateway}:refresh-token:", StringComparison.Ordinal));
         Assert.Contains(stage.One.Store.Log.Concat(stage.Two.Store.Log), static line => line.Contains("does not vouch", StringComparison.Ordinal) && line.Contains("invalid_grant", StringComparison.Ordinal));
     }
 
@@ -56,7 +56,7 @@ public sealed class RefreshTests
 
         stage.Time.Advance(TimeSpan.FromMinutes(67));
         await stage.RefreshAsync();
-        stage.TellOfSignIns();
+        await stage.TellOfSignInsAsync();
 
         Assert.Equal(HttpStatusCode.Forbidden, (await browser.NavigateAsync(stage.One.PublicUrl)).StatusCode);
         Assert.Equal(HttpStatusCode.Forbidden, (await browser.NavigateAsync(stage.Two.PublicUrl)).StatusCode);
@@ -73,7 +73,7 @@ public sealed class RefreshTests
         await stage.RefreshAsync();
 
         Assert.Empty(stage.Authority.Refreshes);
-        Assert.DoesNotContain(stage.Keys(), static key => key.Contains("refresh", StringComparison.Ordinal));
+        Assert.DoesNotContain(await stage.KeysAsync(), static key => key.Contains("refresh", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -100,7 +100,7 @@ public sealed class RefreshTests
         await stage.RefreshAsync();
 
         Assert.Empty(stage.Authority.Refreshes);
-        Assert.DoesNotContain(stage.Keys(), static key => key.Contains("refresh", StringComparison.Ordinal));
+        Assert.DoesNotContain(await stage.KeysAsync(), static key => key.Contains("refresh", StringComparison.Ordinal));
         Assert.Equal(HttpStatusCode.OK, (await browser.NavigateAsync("/")).StatusCode);
     }
 

@@ -30,6 +30,8 @@ internal sealed class RefreshGrant(Provider provider, IOptions<IdentityOptions> 
 
             using var request = new FormUrlEncodedContent(Form(token));
             using var answer = await provider.Client.PostAsync(endpoint, request, CancellationToken.None);
+            // Also called beside requests. What comes next may read the keys that tokens are protected with, and that blocks; the thread may be a socket's.
+            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
             // Whatever its type says: JSON is UTF-8 (RFC 8259 section 8.1), and a charset that nobody knows is no reason to lose the next token.
             return answer.StatusCode == HttpStatusCode.TooManyRequests
                 ? new RefreshAnswer.Unavailable()

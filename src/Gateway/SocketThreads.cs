@@ -1,0 +1,54 @@
+namespace Gateway;
+
+/// <summary>
+/// On which threads a request runs. Sockets complete on the threads that poll them, one for each core, because the switch to another thread for each read and
+/// write was a third of what a warm request cost. Nothing may block such a thread, as half of all sockets may stand still with it. So bytes that pass through
+/// and the path of a request for a workspace run there, which wait for nothing but sockets, the map and the platform, and never by blocking. All else leaves:
+/// authentication, pages and operations may come to code that blocks, above all where the keys that protect cookies are read from Redis.
+/// </summary>
+internal static class SocketThreads
+{
+    /// <summary>Read by the runtime once, when it makes the first socket; there is no other way to ask for it.</summary>
+    private const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
+
+    private static readonly ThreadPoolContext Elsewhere = new();
+
+    /// <summary>Before the first socket is made. What whoever starts the process has set stands.</summary>
+    public static void CompleteInline()
+    {
+        if (Environment.GetEnvironmentVariable(InlineCompletions) is null)
+        {
+            Environment.SetEnvironmentVariable(InlineCompletions, "1");
+        }
+    }
+
+    /// <summary>Runs the rest of the pipeline, and whatever in it comes after an await, on the thread pool.</summary>
+    public static async Task LeaveAsync(HttpContext context, RequestDelegate next)
+    {
+        SynchronizationContext.SetSynchronizationContext(Elsewhere);
+        await Task.Yield();
+        await next(context);
+    }
+
+    /// <summary>Runs what waits and never blocks: what comes after an await in it runs where that completes.</summary>
+    public static async Task ReturnAsync(HttpContext context, RequestDelegate handle)
+    {
+        SynchronizationContext.SetSynchronizationContext(null);
+        await handle(context);
+    }
+
+    /// <summary>Every continuation that knows of it goes to the thread pool and knows of it again.</summary>
+    private sealed class ThreadPoolContext : SynchronizationContext
+    {
+        public override void Post(SendOrPostCallback d, object? state) => ThreadPool.UnsafeQueueUserWorkItem(static call => call.Context.Run(call.Callback, call.State), (Context: this, Callback: d, State: state), preferLocal: false);
+
+        public override SynchronizationContext CreateCopy() => this;
+
+        private void Run(SendOrPostCallback callback, object? state)
+        {
+            // The pool clears it again after each item.
+            SetSynchronizationContext(this);
+            callback(state);
+        }
+    }
+}
