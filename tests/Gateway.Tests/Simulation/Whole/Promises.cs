@@ -75,7 +75,7 @@ internal sealed class Promises(WholeSystem system)
     public void Probed(ProbeTarget target, MachineId machine, string gateway)
     {
         // A map that forgot a sleep and the wake after it believes in the life before them.
-        if (_livesOver.TryGetValue((target.Machine, target.Boot), out var ended) && ended > _mapLostAt)
+        if (_livesOver.TryGetValue((target.Machine, target.Boot), out var ended) && ended > _mapLostAt && !IsAhead(target.Boot))
         {
             Break(2, $"{target.Machine} answers {gateway} in boot {target.Boot}, which it slept after");
         }
@@ -131,8 +131,7 @@ internal sealed class Promises(WholeSystem system)
             Break(8, $"{writer} wrote {after.Machine} {before.State} > {after.State} while {lease.Owner} held it");
         }
 
-        // Numbers are told by clocks. A number in the future is that of one that was ahead.
-        if (after.Boot != (before?.Boot ?? 0) && ClocksRight && after.Boot <= World.UtcNow.ToUnixTimeMilliseconds() && HasLived(after.Machine, after.Boot))
+        if (after.Boot != (before?.Boot ?? 0) && ClocksRight && !IsAhead(after.Boot) && HasLived(after.Machine, after.Boot))
         {
             Break(2, $"{writer} gives {after.Machine} the boot {after.Boot}, which it had before");
         }
@@ -226,6 +225,9 @@ internal sealed class Promises(WholeSystem system)
                 break;
         }
     }
+
+    /// <summary>Numbers are told by clocks. A number in the future is that of one that was ahead, and until it is past what a map forgets can be given again.</summary>
+    private bool IsAhead(long boot) => boot > World.UtcNow.ToUnixTimeMilliseconds();
 
     private bool HasLived(MachineId machine, long boot) =>
         _livesOver.ContainsKey((machine, boot)) || (_lives.TryGetValue(machine, out var lives) && lives.Contains(boot));
