@@ -2,7 +2,7 @@ namespace Gateway;
 
 /// <summary>
 /// On which threads a request runs. Sockets complete on the threads that poll them, one for each core, because the switch to another thread for each read and
-/// write was a third of what a warm request cost. Nothing may block such a thread, as half of all sockets may stand still with it. So bytes that pass through
+/// write was a quarter of what a warm request cost. Nothing may block such a thread: its share of all sockets would stand still with it. So bytes that pass through
 /// and the path of a request for a workspace run there, which wait for nothing but sockets, the map and the platform, and never by blocking. All else leaves:
 /// authentication, pages and operations may come to code that blocks, above all where the keys that protect cookies are read from Redis.
 /// </summary>

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using Gateway;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -18,7 +19,7 @@ internal static class PlainYarp
     public static async Task<int> RunAsync(int port, int operationsPort, int http2Port, string backend)
     {
         // As the gateway has it.
-        Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
+        SocketThreads.CompleteInline();
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.WebHost.ConfigureKestrel(kestrel =>

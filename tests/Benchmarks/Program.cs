@@ -38,7 +38,7 @@ try
     {
         rows.AddRange(one[Suite.Length..] switch
         {
-            "small" => [.. await WithPeersAsync(SmallRequests.CpuAsync), .. await WithPeersAsync(SmallRequests.LatencyAsync)],
+            "small" => await WithPeersAsync(async static (peers, plan) => [.. await SmallRequests.CpuAsync(peers, plan), .. await SmallRequests.LatencyAsync(peers, plan)]),
             "terminals" => await Terminals.TakeAsync(plan),
             "many-users" => await ManyUsers.TakeAsync(plan),
             "propagation" => await Changes.PropagationAsync(plan),
