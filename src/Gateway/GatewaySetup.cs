@@ -237,7 +237,7 @@ internal sealed class WakesAhead(RouteTable routes, WorkspaceProvisioner provisi
         try
         {
             var wake = new WakeRequest(session.App, machine, session.User, cause);
-            if (await waker.EnsureAwakeAsync(visit, wake, null, options.Value.WakeLimit, lifetime.ApplicationStopping) is WakeOutcome.Awake awake)
+            if (await waker.EnsureAwakeAsync(visit, wake, options.Value.WakeLimit, lifetime.ApplicationStopping) is WakeOutcome.Awake awake)
             {
                 awake.Answered();
             }

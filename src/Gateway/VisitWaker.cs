@@ -13,19 +13,15 @@ internal sealed class VisitWaker(MachineWaker waker, TimeProvider time)
 
     /// <param name="visit">Opened already, so that nothing stops the machine from here on.</param>
     /// <param name="wake">Which machine, for whom.</param>
-    /// <param name="doubted">The boot a forward did not reach it in.</param>
     /// <param name="hold">How long the caller waits.</param>
     /// <param name="cancellationToken">Ends the caller's wait, not the wake.</param>
-    public async Task<WakeOutcome> EnsureAwakeAsync(Visit visit, WakeRequest wake, long? doubted, TimeSpan hold, CancellationToken cancellationToken)
+    public async Task<WakeOutcome> EnsureAwakeAsync(Visit visit, WakeRequest wake, TimeSpan hold, CancellationToken cancellationToken)
     {
         var started = time.GetTimestamp();
         while (true)
         {
             var draining = visit.GateIsClosed;
-            var left = hold - time.GetElapsedTime(started);
-            var outcome = doubted is { } boot
-                ? await waker.DoubtAsync(wake, boot, left, cancellationToken)
-                : await waker.EnsureAwakeAsync(wake, left, cancellationToken);
+            var outcome = await waker.EnsureAwakeAsync(wake, hold - time.GetElapsedTime(started), cancellationToken);
             if (outcome is not WakeOutcome.Awake awake)
             {
                 return outcome;

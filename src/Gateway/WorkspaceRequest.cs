@@ -20,6 +20,7 @@ internal sealed class WorkspaceRequest(
     WorkspaceProvisioner provisioner,
     Visits visits,
     VisitWaker waker,
+    MachineWaker machines,
     BackgroundWakes background,
     RequestLimits limits,
     WorkspaceAssertions assertions,
@@ -133,19 +134,6 @@ internal sealed class WorkspaceRequest(
         return outcome;
     }
 
-    private async Task<WakeOutcome> HeldAsync(HttpContext context, Caller caller, Visit visit, WakeRequest wake, long? doubted, Hold hold)
-    {
-        using var wait = Wait(context, caller);
-        var outcome = await waker.EnsureAwakeAsync(visit, wake, doubted, hold.Left, wait.Token);
-        if (wait.CutFor is not null)
-        {
-            (outcome as WakeOutcome.Awake)?.Answered();
-            wait.Token.ThrowIfCancellationRequested();
-        }
-
-        return outcome;
-    }
-
     /// <summary>From here on the request is held, for as long as what let it in counts.</summary>
     private OpenWait Wait(HttpContext context, Caller caller)
     {
@@ -160,46 +148,44 @@ internal sealed class WorkspaceRequest(
     [AsyncMethodBuilder(typeof(PoolingAsyncValueTaskMethodBuilder<>))]
     private async ValueTask<Refusal?> VisitAsync(HttpContext context, Caller caller, Session session, MachineId machine, MachineRecord? record, Hold hold)
     {
-        // Opened before the wake, so that no idle stop takes the machine from under this request; closed when all of it has ended.
         var intent = Intent.Of(context.Request, !caller.BySignIn, options.Value.MonitorPaths);
-        using var visit = visits.Open(machine, intent.IsSocket, intent.CountsAsUse, intent.DataCounts, caller.BySignIn ? VisitCredential.SignIn : VisitCredential.Token);
         trail.Used(machine, intent.Cause);
         var doubted = default(long?);
         var held = default(WakeOutcome.Awake);
 
         for (var forwards = 1; forwards <= MostForwards; forwards++)
         {
-            // Awake?
-            if (visit.GateIsClosed || doubted is not null || record is not { State: MachineRecordState.Awake, Address: not null })
+            // We believed it awake and it took no connection. No visit is open while that is found out: a machine that nobody reaches may be put to sleep.
+            if (doubted is not null)
             {
-                var asked = new WakeRequest(session.App, machine, caller.User, intent.Cause);
-                if (await background.PermitAsync(asked, intent.Right, record, context.RequestAborted) is not { } wake)
+                (record, held, var reason) = await AwakeAsync(context, caller, session, machine, record, intent, null, doubted, hold);
+                if (record is null)
                 {
-                    return Outcomes.Of(background.Refused(caller.User));
+                    return reason;
                 }
 
-                var outcome = await HeldAsync(context, caller, visit, wake, doubted, hold);
-                if (outcome is WakeOutcome.Refused { Reason: WakeRefusal.Gone })
-                {
-                    return await ReplaceAsync(context, caller, session, hold);
-                }
+                visits.Reached(machine);
+            }
 
-                if (outcome is WakeOutcome.Refused refused)
-                {
-                    return Outcomes.Of(refused);
-                }
+            // Opened before the wake, so that no idle stop takes the machine from under this request; closed when all of it has ended.
+            using var visit = visits.Open(machine, intent.IsSocket, intent.CountsAsUse, intent.DataCounts, caller.BySignIn ? VisitCredential.SignIn : VisitCredential.Token);
 
-                held = (WakeOutcome.Awake)outcome;
-                background.Unused(wake, held);
-                hold.Report(context.Response, held);
-                record = new MachineRecord { Machine = machine, App = session.App, State = MachineRecordState.Awake, Address = held.Address, Boot = held.Boot, Charge = routes.Believed(machine)?.Charge };
+            // Awake?
+            if (visit.GateIsClosed || record is not { State: MachineRecordState.Awake, Address: not null })
+            {
+                held?.Answered();
+                (record, held, var reason) = await AwakeAsync(context, caller, session, machine, record, intent, visit, null, hold);
+                if (record is null)
+                {
+                    return reason;
+                }
             }
 
             // Forward
             background.Settle(record, intent.Right is WakeRight.Freely);
             var assertion = await assertions.OfAsync(caller.User, machine, context.RequestAborted);
             var forward = new Forward(context, machine, caller.User, caller.Principal, visit.Traffic, assertion);
-            var forwarded = await forwarder.ForwardAsync(forward, record.Boot, record.Address, shutdown.Token);
+            var forwarded = await forwarder.ForwardAsync(forward, record.Boot, record.Address!, shutdown.Token);
             held?.Answered();
             if (forwarded is not ForwardOutcome.NeverReached)
             {
@@ -207,11 +193,46 @@ internal sealed class WorkspaceRequest(
                 return context.Response.HasStarted ? null : Outcomes.Of(forwarded);
             }
 
-            // We believed it awake and it took no connection. Nothing of the request was read, so it can go again, whatever its method.
+            // Nothing of the request was read, so it can go again, whatever its method.
+            visit.NeverReached();
             doubted = record.Boot;
         }
 
         return Outcomes.Of(ForwardOutcome.NeverReached);
+    }
+
+    /// <summary>Holds the request until its machine is awake. Without a record, the refusal is its answer; where there is none either, it has been answered.</summary>
+    private async Task<(MachineRecord? Record, WakeOutcome.Awake? Held, Refusal? Refusal)> AwakeAsync(
+        HttpContext context, Caller caller, Session session, MachineId machine, MachineRecord? believed, Intent intent, Visit? visit, long? doubted, Hold hold)
+    {
+        var asked = new WakeRequest(session.App, machine, caller.User, intent.Cause);
+        if (await background.PermitAsync(asked, intent.Right, believed, context.RequestAborted) is not { } wake)
+        {
+            return (null, null, Outcomes.Of(background.Refused(caller.User)));
+        }
+
+        WakeOutcome outcome;
+        using (var wait = Wait(context, caller))
+        {
+            outcome = doubted is { } boot ? await machines.DoubtAsync(wake, boot, hold.Left, wait.Token) : await waker.EnsureAwakeAsync(visit!.Value, wake, hold.Left, wait.Token);
+            if (wait.CutFor is not null)
+            {
+                (outcome as WakeOutcome.Awake)?.Answered();
+                wait.Token.ThrowIfCancellationRequested();
+            }
+        }
+
+        switch (outcome)
+        {
+            case WakeOutcome.Awake held:
+                background.Unused(wake, held);
+                hold.Report(context.Response, held);
+                return (new MachineRecord { Machine = machine, App = session.App, State = MachineRecordState.Awake, Address = held.Address, Boot = held.Boot, Charge = routes.Believed(machine)?.Charge }, held, null);
+            case WakeOutcome.Refused { Reason: WakeRefusal.Gone }:
+                return (null, null, await ReplaceAsync(context, caller, session, hold));
+            default:
+                return (null, null, Outcomes.Of((WakeOutcome.Refused)outcome));
+        }
     }
 
     /// <summary>The machine was destroyed behind our back; the volume is what matters, and it gets a new machine.</summary>

@@ -93,7 +93,7 @@ internal static class IdentitySetup
         services.AddSingleton<IAccessStore, RedisAccessStore>();
         services.AddSingleton<IDeviceStore, RedisDeviceStore>();
         services.AddSingleton<IConfigureOptions<KeyManagementOptions>>(provider => new ConfigureOptions<KeyManagementOptions>(
-            options => options.XmlRepository = new RedisXmlRepository(() => database(provider), keys(provider).ProtectionKeys)));
+            options => options.XmlRepository = new ProtectionKeys(new RedisXmlRepository(() => database(provider), keys(provider).ProtectionKeys), provider.GetRequiredService<TimeProvider>())));
         return services;
     }
 

@@ -17,6 +17,7 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
     private int _bySignIn;
     private int _byToken;
     private int _gate = Opened;
+    private bool _unreached;
     private long _gateClosedAt;
     private long _lastEnd = DateTimeOffset.UnixEpoch.UtcTicks;
     private long _lastBegan;
@@ -101,6 +102,12 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
     /// <summary>Through any replica something that counts passed then. Written by the one loop that reports.</summary>
     public void HeardOf(DateTimeOffset activity) => Volatile.Write(ref _elsewhere, activity.UtcTicks);
 
+    /// <summary>
+    /// The last forward from here that knows how it went found nobody. Visits that begin and end meanwhile are no use of the machine: whoever asks again and
+    /// again for one that hangs would keep it from the sleep it comes back well from.
+    /// </summary>
+    public bool Unreached => Volatile.Read(ref _unreached);
+
     /// <summary>A stop is being decided. A visit that finds it so must win the machine back in the session map before it forwards.</summary>
     public bool GateIsClosed => Volatile.Read(ref _gate) == Closed;
 
@@ -121,13 +128,13 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
             Interlocked.CompareExchange(ref _firstSocket, time.GetUtcNow().UtcTicks, DateTimeOffset.UnixEpoch.UtcTicks);
         }
 
-        if (counts)
-        {
-            Begin();
-        }
-        else if (!socket)
+        if (!counts && !socket)
         {
             Interlocked.Increment(ref _polls);
+        }
+        else if (counts && !Unreached)
+        {
+            Begin();
         }
 
         return true;
@@ -139,8 +146,13 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
     /// <param name="by">As it entered.</param>
     public void Leave(bool socket, bool counts, Traffic? traffic = null, VisitCredential by = VisitCredential.None)
     {
+        if (Unreached && traffic is { LastPassed: not null })
+        {
+            Reach(true);
+        }
+
         // What may be silent for long and ends while a stop is decided was closed for that stop, or would have been.
-        if (counts && !((socket || traffic is { IsAnswer: true }) && GateIsClosed))
+        if (counts && !Unreached && !((socket || traffic is { IsAnswer: true }) && GateIsClosed))
         {
             // Before the count goes down, so that a sweep between the two never sees an idle machine with an old time.
             Begin();
@@ -160,6 +172,9 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
         Count(by, -1);
         Interlocked.Decrement(ref _open);
     }
+
+    /// <param name="reached">Whether the machine was there, as a forward or a probe from here found.</param>
+    public void Reach(bool reached) => Volatile.Write(ref _unreached, !reached);
 
     /// <summary>
     /// Closes the gate and then reads the visits, in that order. True: nobody is here, and whoever comes will see the gate. Null: this object was retired.

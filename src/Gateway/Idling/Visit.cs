@@ -17,6 +17,9 @@ internal readonly struct Visit(MachineVisits machine, bool socket, bool counts, 
     /// <summary>The machine is awake for this visit: whatever stop was being decided is over.</summary>
     public void OpenGate() => machine.OpenGate();
 
+    /// <summary>It was forwarded, and nobody was there.</summary>
+    public void NeverReached() => machine.Reach(false);
+
     /// <summary>A socket that somebody used begins the idle time anew when it ends, however it was opened.</summary>
     public void Dispose() => machine.Leave(socket, counts || (socket && traffic.LastPassed is not null), traffic, by);
 }

@@ -30,7 +30,14 @@ internal sealed class Visits(TimeProvider time)
     }
 
     /// <summary>A machine was woken: its idle time runs from here, whoever it was woken for.</summary>
-    public void Begin(MachineId machine) => Open(machine, socket: false, counts: true).Dispose();
+    public void Begin(MachineId machine)
+    {
+        Reached(machine);
+        Open(machine, socket: false, counts: true).Dispose();
+    }
+
+    /// <summary>The machine was doubted here, and gave a good answer.</summary>
+    public void Reached(MachineId machine) => Of(machine)?.Reach(true);
 
     /// <summary>What is known here of a machine's visits, or null when it had none lately.</summary>
     public MachineVisits? Of(MachineId machine) => _machines.GetValueOrDefault(machine);

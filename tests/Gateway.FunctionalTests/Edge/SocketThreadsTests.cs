@@ -11,7 +11,7 @@ namespace Gateway.FunctionalTests.Edge;
 public sealed class SocketThreadsTests
 {
     [Fact]
-    public async Task CookieOfAnUnknownKey_WhileRedisHangs_HoldsUpNoWarmRequest()
+    public async Task CookiesOfAnUnknownKey_WhileRedisHangs_AreRefusedAndHoldUpNoWarmRequest()
     {
         await using var cloud = await GatewayEnvironment.StartAsync();
         await using var gateway = await cloud.StartProcessAsync("one");
@@ -23,28 +23,23 @@ public sealed class SocketThreadsTests
         var judged = Enumerable.Range(0, 8).Select(_ => stranger.SendAsync(WithCookieOfUnknownKey())).ToList();
         try
         {
-            // Before a second has passed in which Redis said nothing: from then on no credential is known, and all are judged anew.
             for (var request = 0; request < 20; request++)
             {
-                // A thread that is blocked stays so until the client of Redis gives up, after five seconds.
                 using var answer = await alice.GetAsync("/page").WaitAsync(TimeSpan.FromSeconds(3));
                 Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
             }
 
-            // They do wait for Redis: otherwise nothing was shown.
-            Assert.All(judged, static one => Assert.False(one.IsCompleted));
+            foreach (var one in await Task.WhenAll(judged).WaitAsync(Eventually.Limit))
+            {
+                using (one)
+                {
+                    Assert.NotEqual(HttpStatusCode.OK, one.StatusCode);
+                }
+            }
         }
         finally
         {
             cloud.Redis.Resume();
-        }
-
-        foreach (var one in await Task.WhenAll(judged).WaitAsync(Eventually.Limit))
-        {
-            using (one)
-            {
-                Assert.NotEqual(HttpStatusCode.OK, one.StatusCode);
-            }
         }
     }
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Net.WebSockets;
 using System.Text.Json.Nodes;
+using MachinesSimulator;
 using Microsoft.AspNetCore.Http;
 using Xunit;
 
@@ -92,6 +93,28 @@ public sealed class SleepTests
         Assert.Equal(1, cloud.Simulator.Calls("suspend"));
         answers.SetResult();
         Assert.Equal(HttpStatusCode.OK, (await waiting).StatusCode);
+    }
+
+    [Fact]
+    public async Task MachineThatTakesNoConnection_SleepsWhileItsUserAsksForIt_AndComesBackWell()
+    {
+        await using var cloud = await GatewayEnvironment.StartAsync();
+        var gateway = await cloud.StartGatewayAsync(Quick);
+        using var alice = gateway.ClientOf("alice");
+        await alice.GetAsync("/");
+        cloud.Simulator.MachineOf("alice").Front.Set(FrontMode.Refuse);
+
+        using var bound = new CancellationTokenSource(Eventually.Limit, TimeProvider.System);
+        using var refused = await alice.GetAsync("/", bound.Token);
+        var answer = refused.StatusCode;
+        while (answer is not HttpStatusCode.OK)
+        {
+            using var again = await alice.GetAsync("/again", bound.Token);
+            answer = again.StatusCode;
+        }
+
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, refused.StatusCode);
+        Assert.Equal(1, cloud.Simulator.Calls("suspend"));
     }
 
     /// <summary>What a program in the workspace may answer: nothing for long, something all the time, a head and then nothing.</summary>

@@ -149,6 +149,35 @@ public sealed class IdleDecisionTests
     }
 
     [Fact]
+    public void Request_for_a_machine_that_nobody_reaches_puts_nothing_off_and_stands_against_a_stop_while_it_is_forwarded()
+    {
+        Ask();
+        _machine.Leave(socket: false, counts: true);
+        _machine.Reach(false);
+        _time.Advance(_options.IdleAfter);
+
+        _machine.TryEnter(socket: false, counts: true);
+        Assert.Equal(_begin + _options.IdleAfter, NotIdleBefore);
+        Assert.True(Objects);
+
+        _machine.Leave(socket: false, counts: true);
+        Assert.Equal(_begin + _options.IdleAfter, NotIdleBefore);
+        Assert.False(Objects);
+    }
+
+    [Fact]
+    public void Answer_of_a_machine_that_was_not_reached_before_makes_visits_count_again()
+    {
+        _machine.Reach(false);
+        var request = Ask();
+        request.AnswerBegan();
+        _time.Advance(TimeSpan.FromMinutes(1));
+        _machine.Leave(socket: false, counts: true, request);
+
+        Assert.Equal(_begin + TimeSpan.FromMinutes(1) + _options.IdleAfter, NotIdleBefore);
+    }
+
+    [Fact]
     public void Clock_put_forward_takes_no_machine_on_which_something_just_passed()
     {
         Ask().AnswerBegan();

@@ -192,7 +192,7 @@ internal sealed class IdlingReplica
         if (visit.GateIsClosed || record is not { State: MachineRecordState.Awake, Address: not null })
         {
             var wake = new WakeRequest(IdlingWorld.App, _world.Machine, new UserId("alice"), WakeCause.Request);
-            outcome = await Waker.EnsureAwakeAsync(visit, wake, null, TimeSpan.FromSeconds(90), CancellationToken.None);
+            outcome = await Waker.EnsureAwakeAsync(visit, wake, TimeSpan.FromSeconds(90), CancellationToken.None);
             if (outcome is not WakeOutcome.Awake awake)
             {
                 return outcome;

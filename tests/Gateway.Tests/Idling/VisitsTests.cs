@@ -115,6 +115,19 @@ public sealed class VisitsTests
     }
 
     [Fact]
+    public void Machine_that_was_woken_or_gave_a_good_answer_is_reached()
+    {
+        using var visit = _visits.Open(Machine, socket: false, counts: true);
+        visit.NeverReached();
+        _visits.Begin(Machine);
+        Assert.False(_visits.Of(Machine)!.Unreached);
+
+        visit.NeverReached();
+        _visits.Reached(Machine);
+        Assert.False(_visits.Of(Machine)!.Unreached);
+    }
+
+    [Fact]
     public void OpenVisits_AreCountedByTheKindOfTheirCredential_WhileTheyLast()
     {
         var browser = _visits.Open(Machine, socket: false, counts: true, by: VisitCredential.SignIn);
