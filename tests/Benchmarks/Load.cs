@@ -29,6 +29,8 @@ internal static partial class Load
         end
         """;
 
+    private const int MostWarmUps = 10;
+
     /// <param name="peer">Whom.</param>
     /// <param name="connections">How many at once.</param>
     /// <param name="length">How long, in whole seconds.</param>
@@ -58,6 +60,22 @@ internal static partial class Load
         }
 
         return new LoadResult(long.Parse(Total().Match(text).Groups[1].Value, CultureInfo.InvariantCulture), spent, Percentile(text, "50%"), Percentile(text, "99%"));
+    }
+
+    /// <summary>Runs until they are no longer cheaper than those before: code is compiled again and again while it runs, and on a slow machine for long.</summary>
+    public static async Task WarmUpAsync(Peer peer, int connections, Plan plan)
+    {
+        var cheapest = double.MaxValue;
+        for (var run = 0; run < MostWarmUps; run++)
+        {
+            var cost = (await RunAsync(peer, connections, plan.WarmUp, plan.Folder, 0)).CpuMicroseconds;
+            if (cost > cheapest * 0.95)
+            {
+                return;
+            }
+
+            cheapest = cost;
+        }
     }
 
     /// <summary>The same over HTTP/2 without TLS, with one user and streams at once on each connection.</summary>

@@ -39,12 +39,12 @@ internal static class ManyUsers
         var many = await PeerAsync("many", draws);
 
         await FirstRequestsAsync(Spread(plan.Users));
-        await Load.RunAsync(few, Connections, plan.WarmUp, plan.Folder, 0);
+        await Load.WarmUpAsync(few, Connections, plan);
         var cold = draws.Distinct().Except(Spread(plan.Users)).ToArray();
         var before = ProcessTree.CpuSeconds(many.Processes);
         await FirstRequestsAsync(cold);
         var first = (ProcessTree.CpuSeconds(many.Processes) - before) * 1e6 / cold.Length;
-        await Load.RunAsync(many, Connections, plan.WarmUp, plan.Folder, 0);
+        await Load.WarmUpAsync(many, Connections, plan);
 
         var ratios = new List<double>();
         for (var round = 0; round < plan.LatencyRounds; round++)

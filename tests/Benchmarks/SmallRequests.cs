@@ -18,7 +18,7 @@ internal static class SmallRequests
     {
         foreach (var peer in peers.All)
         {
-            await Load.RunAsync(peer, Connections, plan.WarmUp, plan.Folder, 0);
+            await Load.WarmUpAsync(peer, Connections, plan);
         }
 
         var rounds = new List<Dictionary<string, LoadResult>>();
