@@ -3,7 +3,8 @@ namespace Gateway;
 /// <summary>What has passed, and when: written by the forwarder from any thread as bytes go by, read by idling. No lock; the last writer wins, and all write "now".</summary>
 /// <param name="time">Whose now is written.</param>
 /// <param name="total">What this is a part of, and is counted in as well; null: nothing.</param>
-internal sealed class Traffic(TimeProvider time, Traffic? total = null)
+/// <param name="openingIsUse">That a socket opens is use already.</param>
+internal sealed class Traffic(TimeProvider time, Traffic? total = null, bool openingIsUse = true)
 {
     private long _lastPassed;
     private long _lastPassedAt;
@@ -13,6 +14,8 @@ internal sealed class Traffic(TimeProvider time, Traffic? total = null)
     private int _answers;
     private long _answersSince;
     private bool _isAnswer;
+    private bool _isSocket;
+    private int _sockets;
 
     /// <summary>When something that counts as use last passed: bytes of an answer, data frames of a socket in either direction. Null: nothing yet.</summary>
     public DateTimeOffset? LastPassed => Volatile.Read(ref _lastPassed) is > 0 and var ticks ? new DateTimeOffset(ticks, TimeSpan.Zero) : null;
@@ -30,6 +33,12 @@ internal sealed class Traffic(TimeProvider time, Traffic? total = null)
 
     /// <summary>Of what this is the total of: the answers that have begun and not ended.</summary>
     public int Answers => Volatile.Read(ref _answers);
+
+    /// <summary>Of what this is the total of: the sockets that a workspace took and that have not ended.</summary>
+    public int Sockets => Volatile.Read(ref _sockets);
+
+    /// <summary>It was forwarded, and nobody was there. Written by the request itself.</summary>
+    public bool NeverReached { get; set; }
 
     /// <summary>Since when there is at least one of them all the time; null: there is none.</summary>
     public DateTimeOffset? AnswersSince => Answers > 0 ? new DateTimeOffset(Volatile.Read(ref _answersSince), TimeSpan.Zero) : null;
@@ -80,12 +89,41 @@ internal sealed class Traffic(TimeProvider time, Traffic? total = null)
         }
     }
 
-    public void AnswerEnded()
+    /// <summary>The workspace has taken the socket. Only the first call counts.</summary>
+    public void SocketOpened()
     {
-        if (total is not null && _isAnswer)
+        if (total is null || _isSocket)
+        {
+            return;
+        }
+
+        if (openingIsUse)
+        {
+            Passed();
+        }
+
+        _isSocket = true;
+        Interlocked.Increment(ref total._sockets);
+    }
+
+    /// <summary>The answer or the socket is over.</summary>
+    public void Ended()
+    {
+        if (total is null)
+        {
+            return;
+        }
+
+        if (_isAnswer)
         {
             Volatile.Write(ref _isAnswer, false);
             Interlocked.Decrement(ref total._answers);
+        }
+
+        if (_isSocket)
+        {
+            _isSocket = false;
+            Interlocked.Decrement(ref total._sockets);
         }
     }
 

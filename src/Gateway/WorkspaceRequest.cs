@@ -163,8 +163,6 @@ internal sealed class WorkspaceRequest(
                 {
                     return reason;
                 }
-
-                visits.Reached(machine);
             }
 
             // Opened before the wake, so that no idle stop takes the machine from under this request; closed when all of it has ended.

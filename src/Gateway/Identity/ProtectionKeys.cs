@@ -50,16 +50,8 @@ internal sealed class ProtectionKeys(IXmlRepository stored, TimeProvider time) :
 
     private IReadOnlyCollection<XElement> Read()
     {
-        try
-        {
-            var keys = stored.GetAllElements();
-            (_hasRead, _answers) = (true, true);
-            return keys;
-        }
-        catch
-        {
-            _answers = false;
-            throw;
-        }
+        var keys = stored.GetAllElements();
+        (_hasRead, _answers) = (true, true);
+        return keys;
     }
 }

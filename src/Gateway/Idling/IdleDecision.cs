@@ -11,7 +11,7 @@ internal static class IdleDecision
     {
         var idle = visits.LastActivity + options.IdleAfter;
         var reportedAgainBy = now + (options.ReportEvery * 3);
-        if (visits.Requests > visits.Polls && !visits.Unreached)
+        if (visits.Requests > visits.Polls)
         {
             return Later(idle, reportedAgainBy);
         }

@@ -12,12 +12,10 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
     private const int Retired = 2;
 
     private int _open;
-    private int _sockets;
     private int _polls;
     private int _bySignIn;
     private int _byToken;
     private int _gate = Opened;
-    private bool _unreached;
     private long _gateClosedAt;
     private long _lastEnd = DateTimeOffset.UnixEpoch.UtcTicks;
     private long _lastBegan;
@@ -35,8 +33,8 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
     /// <summary>Requests and sockets in progress, whether they count as use or not.</summary>
     public int Open => Volatile.Read(ref _open);
 
-    /// <summary>Of those, the sockets.</summary>
-    public int Sockets => Volatile.Read(ref _sockets);
+    /// <summary>Of those, the sockets that the workspace took. One that is not through yet is a request that waits.</summary>
+    public int Sockets => Counted.Sockets + Uncounted.Sockets;
 
     /// <summary>Answers that have begun, of requests that are use of the machine. Like sockets, they may be silent for long.</summary>
     public int Answers => Counted.Answers;
@@ -59,7 +57,11 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
     /// <summary>Of all that is open, what a bearer token let in.</summary>
     public int ByToken => Volatile.Read(ref _byToken);
 
-    /// <summary>When something that counts last passed, a visit that counts last began or ended, or the machine was woken. The Unix epoch: nothing of that here.</summary>
+    /// <summary>
+    /// When something that counts last passed, a visit that counts last ended, or the machine was woken. The Unix epoch: nothing of that here. A visit that began
+    /// stands against a stop while it lasts; that it did is no use of the machine before somebody was reached, or whoever asks again and again for one that hangs
+    /// would keep it from the sleep that it comes back well from.
+    /// </summary>
     public DateTimeOffset LastActivity
     {
         get
@@ -102,12 +104,6 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
     /// <summary>Through any replica something that counts passed then. Written by the one loop that reports.</summary>
     public void HeardOf(DateTimeOffset activity) => Volatile.Write(ref _elsewhere, activity.UtcTicks);
 
-    /// <summary>
-    /// The last forward from here that knows how it went found nobody. Visits that begin and end meanwhile are no use of the machine: whoever asks again and
-    /// again for one that hangs would keep it from the sleep it comes back well from.
-    /// </summary>
-    public bool Unreached => Volatile.Read(ref _unreached);
-
     /// <summary>A stop is being decided. A visit that finds it so must win the machine back in the session map before it forwards.</summary>
     public bool GateIsClosed => Volatile.Read(ref _gate) == Closed;
 
@@ -124,17 +120,11 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
         Count(by, 1);
         if (socket)
         {
-            Interlocked.Increment(ref _sockets);
             Interlocked.CompareExchange(ref _firstSocket, time.GetUtcNow().UtcTicks, DateTimeOffset.UnixEpoch.UtcTicks);
         }
-
-        if (!counts && !socket)
+        else if (!counts)
         {
             Interlocked.Increment(ref _polls);
-        }
-        else if (counts && !Unreached)
-        {
-            Begin();
         }
 
         return true;
@@ -146,25 +136,16 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
     /// <param name="by">As it entered.</param>
     public void Leave(bool socket, bool counts, Traffic? traffic = null, VisitCredential by = VisitCredential.None)
     {
-        if (Unreached && traffic is { LastPassed: not null })
-        {
-            Reach(true);
-        }
-
         // What may be silent for long and ends while a stop is decided was closed for that stop, or would have been.
-        if (counts && !Unreached && !((socket || traffic is { IsAnswer: true }) && GateIsClosed))
+        if (counts && traffic is not { NeverReached: true } && !((socket || traffic is { IsAnswer: true }) && GateIsClosed))
         {
             // Before the count goes down, so that a sweep between the two never sees an idle machine with an old time.
             Begin();
         }
 
         // Before it is no longer open: it must not hide a request that waits.
-        traffic?.AnswerEnded();
-        if (socket)
-        {
-            Interlocked.Decrement(ref _sockets);
-        }
-        else if (!counts)
+        traffic?.Ended();
+        if (!socket && !counts)
         {
             Interlocked.Decrement(ref _polls);
         }
@@ -172,9 +153,6 @@ internal sealed class MachineVisits(MachineId machine, TimeProvider time)
         Count(by, -1);
         Interlocked.Decrement(ref _open);
     }
-
-    /// <param name="reached">Whether the machine was there, as a forward or a probe from here found.</param>
-    public void Reach(bool reached) => Volatile.Write(ref _unreached, !reached);
 
     /// <summary>
     /// Closes the gate and then reads the visits, in that order. True: nobody is here, and whoever comes will see the gate. Null: this object was retired.

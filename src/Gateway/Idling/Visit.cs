@@ -18,7 +18,7 @@ internal readonly struct Visit(MachineVisits machine, bool socket, bool counts, 
     public void OpenGate() => machine.OpenGate();
 
     /// <summary>It was forwarded, and nobody was there.</summary>
-    public void NeverReached() => machine.Reach(false);
+    public void NeverReached() => traffic.NeverReached = true;
 
     /// <summary>A socket that somebody used begins the idle time anew when it ends, however it was opened.</summary>
     public void Dispose() => machine.Leave(socket, counts || (socket && traffic.LastPassed is not null), traffic, by);

@@ -24,20 +24,13 @@ internal sealed class Visits(TimeProvider time)
             if (visits.TryEnter(socket, counts, by))
             {
                 var traffic = counts || (socket && dataCounts) ? visits.Counted : visits.Uncounted;
-                return new Visit(visits, socket, counts, by, new Traffic(time, traffic));
+                return new Visit(visits, socket, counts, by, new Traffic(time, traffic, openingIsUse: counts));
             }
         }
     }
 
     /// <summary>A machine was woken: its idle time runs from here, whoever it was woken for.</summary>
-    public void Begin(MachineId machine)
-    {
-        Reached(machine);
-        Open(machine, socket: false, counts: true).Dispose();
-    }
-
-    /// <summary>The machine was doubted here, and gave a good answer.</summary>
-    public void Reached(MachineId machine) => Of(machine)?.Reach(true);
+    public void Begin(MachineId machine) => Open(machine, socket: false, counts: true).Dispose();
 
     /// <summary>What is known here of a machine's visits, or null when it had none lately.</summary>
     public MachineVisits? Of(MachineId machine) => _machines.GetValueOrDefault(machine);

@@ -43,6 +43,9 @@ internal sealed class OpenAnswer : Stream, IHttpResponseBodyFeature
     /// <summary>The workspace has answered; what follows may be long in coming.</summary>
     public void Began() => _forward.Traffic.AnswerBegan();
 
+    /// <summary>The workspace has taken the socket that was asked for.</summary>
+    public void SocketOpened() => _forward.Traffic.SocketOpened();
+
     Stream IHttpResponseBodyFeature.Stream => this;
 
     public PipeWriter Writer => _inner.Writer;

@@ -8,10 +8,9 @@ namespace Gateway.Proxying;
 /// </summary>
 /// <param name="inner">The server's own stream of it.</param>
 /// <param name="pending">What that stream reads from: to end a read that waits.</param>
-/// <param name="traffic">Told of what passes.</param>
 /// <param name="startTimeout">How long the first bytes may take, from when they are asked for.</param>
 /// <param name="time">Whose time that is.</param>
-internal sealed class SeenBody(Stream inner, PipeReader pending, Traffic traffic, TimeSpan startTimeout, TimeProvider time) : Stream
+internal sealed class SeenBody(Stream inner, PipeReader pending, TimeSpan startTimeout, TimeProvider time) : Stream
 {
     private const int Awaited = 0;
     private const int Began = 1;
@@ -19,6 +18,9 @@ internal sealed class SeenBody(Stream inner, PipeReader pending, Traffic traffic
 
     // Whichever comes first, the first bytes or the time, settles it.
     private int _start;
+
+    /// <summary>Told of what passes.</summary>
+    public required Traffic Traffic { get; set; }
 
     public bool IsOverdue => Volatile.Read(ref _start) == Overdue;
 
@@ -29,7 +31,7 @@ internal sealed class SeenBody(Stream inner, PipeReader pending, Traffic traffic
         _start = Began;
         if (read > 0)
         {
-            traffic.Passed();
+            Traffic.Passed();
         }
 
         return read;

@@ -42,9 +42,14 @@ internal sealed class WorkspaceForwarder(
         }
 
         var context = forward.Context;
-        if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true } && context.Request.Body is not SeenBody)
+        if (context.Request.Body is SeenBody seen)
         {
-            context.Request.Body = new SeenBody(context.Request.Body, context.Request.BodyReader, forward.Traffic, options.Value.BodyStartTimeout, time);
+            // It goes again, on another visit.
+            seen.Traffic = forward.Traffic;
+        }
+        else if (context.Features.Get<IHttpRequestBodyDetectionFeature>() is { CanHaveBody: true })
+        {
+            context.Request.Body = new SeenBody(context.Request.Body, context.Request.BodyReader, options.Value.BodyStartTimeout, time) { Traffic = forward.Traffic };
         }
 
         return SocketFeatures.AreAskedFor(context) ? PassThroughAsync(forward, life, drain) : AnswerAsync(forward, life, drain);
@@ -95,6 +100,7 @@ internal sealed class WorkspaceForwarder(
 
         OpenSocket Track(Stream stream)
         {
+            answer!.SocketOpened();
             // A socket is told why it ends.
             answers.End(answer);
             answer = null;

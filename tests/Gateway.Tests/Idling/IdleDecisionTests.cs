@@ -27,6 +27,12 @@ public sealed class IdleDecisionTests
         return new Traffic(_time, _machine.Counted);
     }
 
+    private void Attach()
+    {
+        _machine.TryEnter(socket: true, counts: true);
+        new Traffic(_time, _machine.Counted).SocketOpened();
+    }
+
     [Fact]
     public void Nobody_there_is_idle_after_the_idle_time_and_no_objection_from_then_on()
     {
@@ -149,32 +155,35 @@ public sealed class IdleDecisionTests
     }
 
     [Fact]
-    public void Request_for_a_machine_that_nobody_reaches_puts_nothing_off_and_stands_against_a_stop_while_it_is_forwarded()
+    public void Request_that_found_nobody_is_no_activity_and_stands_against_a_stop_while_it_is_forwarded()
     {
         Ask();
         _machine.Leave(socket: false, counts: true);
-        _machine.Reach(false);
         _time.Advance(_options.IdleAfter);
-
-        _machine.TryEnter(socket: false, counts: true);
-        Assert.Equal(_begin + _options.IdleAfter, NotIdleBefore);
+        var request = Ask();
         Assert.True(Objects);
 
-        _machine.Leave(socket: false, counts: true);
+        request.NeverReached = true;
+        _machine.Leave(socket: false, counts: true, request);
+
         Assert.Equal(_begin + _options.IdleAfter, NotIdleBefore);
         Assert.False(Objects);
     }
 
     [Fact]
-    public void Answer_of_a_machine_that_was_not_reached_before_makes_visits_count_again()
+    public void Socket_that_the_workspace_has_not_taken_yet_is_a_request_that_waits()
     {
-        _machine.Reach(false);
-        var request = Ask();
-        request.AnswerBegan();
-        _time.Advance(TimeSpan.FromMinutes(1));
-        _machine.Leave(socket: false, counts: true, request);
+        _machine.TryEnter(socket: true, counts: true);
+        var socket = new Traffic(_time, _machine.Counted);
+        _time.Advance(_options.AttachedFor);
+        Assert.Equal((1, 0, true), (_machine.Requests, _machine.Sockets, Objects));
 
-        Assert.Equal(_begin + TimeSpan.FromMinutes(1) + _options.IdleAfter, NotIdleBefore);
+        socket.SocketOpened();
+        Assert.Equal((0, 1), (_machine.Requests, _machine.Sockets));
+        Assert.Equal(_begin + (_options.AttachedFor * 2), _machine.AttachedSince + _options.AttachedFor);
+
+        _machine.Leave(socket: true, counts: true, socket);
+        Assert.Equal((0, 0), (_machine.Requests, _machine.Sockets));
     }
 
     [Fact]
@@ -191,7 +200,7 @@ public sealed class IdleDecisionTests
     [Fact]
     public void Attached_time_counts_from_what_passed_through_another_replica()
     {
-        _machine.TryEnter(socket: true, counts: true);
+        Attach();
         _time.Advance(_options.AttachedFor);
         _machine.HeardOf(_time.GetUtcNow() - TimeSpan.FromMinutes(1));
 
@@ -201,7 +210,7 @@ public sealed class IdleDecisionTests
     [Fact]
     public void Quiet_socket_stands_against_a_stop_within_its_attached_time()
     {
-        _machine.TryEnter(socket: true, counts: true);
+        Attach();
         _time.Advance(_options.AttachedFor - TimeSpan.FromSeconds(1));
 
         Assert.True(Objects);
@@ -211,7 +220,7 @@ public sealed class IdleDecisionTests
     [Fact]
     public void Quiet_socket_beyond_its_attached_time_does_not_stand_against_a_stop()
     {
-        _machine.TryEnter(socket: true, counts: true);
+        Attach();
         _time.Advance(_options.AttachedFor);
 
         Assert.False(Objects);
@@ -221,7 +230,7 @@ public sealed class IdleDecisionTests
     [Fact]
     public void Data_on_a_socket_begins_its_attached_time_again()
     {
-        _machine.TryEnter(socket: true, counts: true);
+        Attach();
         _time.Advance(_options.AttachedFor);
         _machine.Counted.ToClient(1, isUse: true);
 
@@ -231,7 +240,7 @@ public sealed class IdleDecisionTests
     [Fact]
     public void Ping_on_a_socket_is_no_activity()
     {
-        _machine.TryEnter(socket: true, counts: true);
+        Attach();
         _time.Advance(_options.AttachedFor);
         _machine.Counted.ToClient(1, isUse: false);
 

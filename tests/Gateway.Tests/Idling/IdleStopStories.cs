@@ -105,6 +105,7 @@ public sealed class IdleStopStories
         world.Options.AttachedFor = TimeSpan.FromMinutes(20);
         var one = await world.ReplicaAsync("one");
         var socket = one.Visits.Open(world.Machine, socket: true, counts: true);
+        socket.Traffic.SocketOpened();
         await world.PassAsync(world.Options.AttachedFor + Moment);
         one.Sockets.Closing = () => socket.Dispose();
 
@@ -130,6 +131,7 @@ public sealed class IdleStopStories
         world.Options.AttachedFor = world.Options.IdleAfter + TimeSpan.FromMinutes(3);
         var (one, two, _) = await world.ThreeAsync();
         using var socket = one.Visits.Open(world.Machine, socket: true, counts: true);
+        socket.Traffic.SocketOpened();
         await world.PassAsync(TimeSpan.FromMinutes(10));
         await two.VisitAsync(Moment);
         await two.Reports.ReportAsync(CancellationToken.None);

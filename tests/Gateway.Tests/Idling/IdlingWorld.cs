@@ -201,6 +201,11 @@ internal sealed class IdlingReplica
             awake.Answered();
         }
 
+        if (socket)
+        {
+            visit.Traffic.SocketOpened();
+        }
+
         await StayAsync(lasting);
         return outcome;
     }

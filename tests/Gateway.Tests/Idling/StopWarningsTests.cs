@@ -51,6 +51,7 @@ public sealed class StopWarningsTests
     public void Silent_terminal_is_warned_of_before_its_attached_time_ends()
     {
         using var socket = _visits.Open(Machine, socket: true, counts: true);
+        socket.Traffic.SocketOpened();
         Assert.Null(SleepsIn);
 
         _world.Pass(_options.AttachedFor - TimeSpan.FromMinutes(1), TimeSpan.FromMinutes(1));

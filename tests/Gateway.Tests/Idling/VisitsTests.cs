@@ -36,6 +36,7 @@ public sealed class VisitsTests
     public void Socket_that_ends_while_a_stop_is_decided_is_no_use()
     {
         var socket = _visits.Open(Machine, socket: true, counts: true);
+        socket.Traffic.SocketOpened();
         var opened = _time.GetUtcNow();
         _time.Advance(TimeSpan.FromHours(1));
         _visits.CloseGate(Machine);
@@ -91,6 +92,7 @@ public sealed class VisitsTests
     {
         using var request = _visits.Open(Machine, socket: false, counts: true);
         using var socket = _visits.Open(Machine, socket: true, counts: true);
+        socket.Traffic.SocketOpened();
         var known = _visits.Of(Machine)!;
 
         Assert.Equal((2, 1, 1), (known.Open, known.Requests, known.Sockets));
@@ -115,16 +117,13 @@ public sealed class VisitsTests
     }
 
     [Fact]
-    public void Machine_that_was_woken_or_gave_a_good_answer_is_reached()
+    public void Visit_that_never_reached_its_machine_is_no_activity()
     {
-        using var visit = _visits.Open(Machine, socket: false, counts: true);
+        var visit = _visits.Open(Machine, socket: false, counts: true);
         visit.NeverReached();
-        _visits.Begin(Machine);
-        Assert.False(_visits.Of(Machine)!.Unreached);
+        visit.Dispose();
 
-        visit.NeverReached();
-        _visits.Reached(Machine);
-        Assert.False(_visits.Of(Machine)!.Unreached);
+        Assert.Equal(DateTimeOffset.UnixEpoch, _visits.Of(Machine)!.LastActivity);
     }
 
     [Fact]

@@ -24,6 +24,7 @@ public sealed class UseMeterTests
     public void Socket_IsAttached_AndActiveWhereSomethingPassed()
     {
         using var socket = _visits.Open(Machine, socket: true, counts: false);
+        socket.Traffic.SocketOpened();
         Turns(2);
         socket.Traffic.ToClient(100, isUse: true);
         Turns(1);

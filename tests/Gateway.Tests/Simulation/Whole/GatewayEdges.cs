@@ -2,7 +2,6 @@ using Gateway.Idling;
 using Gateway.Proxying;
 using Gateway.Waking;
 using Microsoft.AspNetCore.Http;
-using Microsoft.AspNetCore.Http.Features;
 using Yarp.ReverseProxy.Forwarder;
 
 namespace Gateway.Tests.Simulation.Whole;
@@ -30,7 +29,7 @@ internal sealed class WholeForwarder(GatewayProcess gateway, WholeSystem system,
 
         using var leaving = request.Left.UnsafeRegister(_ => system.Workspaces.End(work, WorkEnd.ClientLeft), null);
         gateway.Passing(work, context);
-        if (request.IsStream)
+        if (request.IsStream || request.IsSocket)
         {
             Begin(context);
         }
@@ -55,9 +54,13 @@ internal sealed class WholeForwarder(GatewayProcess gateway, WholeSystem system,
     /// <summary>The head of the answer is here.</summary>
     public static void Begin(HttpContext context)
     {
-        if (!context.Request.IsUpgrade())
+        if (context.Request.IsUpgrade())
         {
-            ((OpenAnswer)context.Features.Get<IHttpResponseBodyFeature>()!).Began();
+            OpenAnswer.Of(context).SocketOpened();
+        }
+        else
+        {
+            OpenAnswer.Of(context).Began();
         }
     }
 
