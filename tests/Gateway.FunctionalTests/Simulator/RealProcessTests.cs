@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json.Nodes;
@@ -115,6 +116,16 @@ public sealed class RealProcessTests
         await stage.DoAsync(id, "stop", "stopped");
 
         await Eventually.HoldsAsync(() => IsGone(child));
+    }
+
+    [Fact]
+    public async Task PortOfAProcess_IsNoneThatTheKernelGivesToOthersMeanwhile()
+    {
+        var lowest = int.Parse(File.ReadAllText("/proc/sys/net/ipv4/ip_local_port_range").Split('\t')[0], CultureInfo.InvariantCulture);
+
+        await using var process = await WorkspaceProcess.StartAsync(new ImageCommand("sleep", ["60"]), new Dictionary<string, string>(), null);
+
+        Assert.InRange(process.Listens.Port, 1024, lowest - 1);
     }
 
     [Fact]

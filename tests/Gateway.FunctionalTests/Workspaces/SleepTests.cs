@@ -99,12 +99,13 @@ public sealed class SleepTests
     public async Task MachineThatTakesNoConnection_SleepsWhileItsUserAsksForIt_AndComesBackWell()
     {
         await using var cloud = await GatewayEnvironment.StartAsync();
-        var gateway = await cloud.StartGatewayAsync(Quick);
+        // Longer than it takes to find out that nobody is there, so that she asks several times within it.
+        var gateway = await cloud.StartGatewayAsync([.. Quick, ("Idling:IdleAfter", "00:00:12")]);
         using var alice = gateway.ClientOf("alice");
         await alice.GetAsync("/");
         cloud.Simulator.MachineOf("alice").Front.Set(FrontMode.Refuse);
 
-        using var bound = new CancellationTokenSource(Eventually.Limit, TimeProvider.System);
+        using var bound = new CancellationTokenSource(Eventually.Limit * 2, TimeProvider.System);
         using var refused = await alice.GetAsync("/", bound.Token);
         var answer = refused.StatusCode;
         while (answer is not HttpStatusCode.OK)
