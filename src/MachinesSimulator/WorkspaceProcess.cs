@@ -13,11 +13,8 @@ internal sealed partial class WorkspaceProcess : IAsyncDisposable
     private const int Terminate = 15;
     private const int Continue = 18;
     private const int Stop = 19;
-    private const int LowestPort = 30_000;
-    private const int Ports = 2_500;
 
-    // Simulators beside each other begin at different ports.
-    private static int _lastPort = Environment.ProcessId * 97;
+    private static readonly PortRange Listening = new(30_000, 2_500);
 
     private readonly Process _process;
     private readonly int _group;
@@ -35,7 +32,7 @@ internal sealed partial class WorkspaceProcess : IAsyncDisposable
 
     public static async Task<WorkspaceProcess> StartAsync(ImageCommand image, IReadOnlyDictionary<string, string> environment, Action<string>? log)
     {
-        var port = FreePort();
+        var port = Listening.Take();
         var start = new ProcessStartInfo("setsid") { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, UseShellExecute = false };
         // Both replace themselves by what follows, so the process we hold is the workspace's own, and the leader of its group.
         foreach (var word in new[] { "setpriv", "--pdeathsig", "KILL", "--", image.Program }.Concat(image.Arguments))
@@ -119,30 +116,6 @@ internal sealed partial class WorkspaceProcess : IAsyncDisposable
 
     /// <summary>To the whole group; children of a process that has ended are still in it.</summary>
     private void Signal(int signal) => _ = SendSignal(-_group, signal);
-
-    /// <summary>
-    /// Below the ports that the kernel gives to whoever asks for any, and to outgoing connections: a program takes a second until it listens, and nobody gets its
-    /// port by chance meanwhile, to be taken for it.
-    /// </summary>
-    private static int FreePort()
-    {
-        for (var tries = 0; tries < Ports; tries++)
-        {
-            var port = LowestPort + (int)((uint)Interlocked.Increment(ref _lastPort) % Ports);
-            try
-            {
-                using var listener = new TcpListener(IPAddress.Loopback, port);
-                listener.Start();
-                return port;
-            }
-            catch (SocketException)
-            {
-                // Taken: the next one then.
-            }
-        }
-
-        throw new IOException($"No port from {LowestPort} to {LowestPort + Ports - 1} is free for another process of a workspace: end some of those that listen there.");
-    }
 
     [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
     private static partial int SendSignal(int process, int signal);
