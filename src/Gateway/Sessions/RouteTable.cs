@@ -12,6 +12,9 @@ internal sealed class RouteTable : IDisposable
     /// <summary>After a failed read nobody asks Redis again for this long: a request must not pay a timeout for what the last one found out.</summary>
     private static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long whoever has a record to go by waits for Redis to say that it still stands: many times what a Redis that is well takes.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
+
     private readonly ConcurrentDictionary<UserId, CachedRecord<Session>> _sessions = new();
     private readonly ConcurrentDictionary<MachineId, CachedRecord<MachineRecord>> _machines = new();
     private readonly ISessionMap _map;
@@ -109,14 +112,16 @@ internal sealed class RouteTable : IDisposable
             return true;
         }
 
-        if (_time.GetElapsedTime(Volatile.Read(ref _failedAt)) >= AfterFailure || Volatile.Read(ref _failedAt) == 0)
+        var isKnown = entry.Value is not null && _channel.SinceContact < _options.TrustWithoutRedis;
+        if (isKnown ? HasAnsweredSinceFailure() : SinceFailure() >= AfterFailure)
         {
             try
             {
-                await entry.LoadAsync(read, epochOf, () => Volatile.Read(ref _verification)).WaitAsync(cancellationToken);
+                var loading = entry.LoadAsync(read, epochOf, () => Volatile.Read(ref _verification));
+                await (isKnown ? loading.WaitAsync(Patience, _time, cancellationToken) : loading.WaitAsync(cancellationToken));
                 return true;
             }
-            catch (SessionMapUnavailableException)
+            catch (Exception exception) when (exception is SessionMapUnavailableException or TimeoutException)
             {
                 Volatile.Write(ref _failedAt, _time.GetTimestamp());
             }
@@ -124,6 +129,11 @@ internal sealed class RouteTable : IDisposable
 
         return entry.Value is not null && _channel.SinceContact < _options.TrustWithoutRedis;
     }
+
+    /// <summary>The feed asks each second, whether or not anybody else does, so that a Redis that is back is not taken for one that is away.</summary>
+    private bool HasAnsweredSinceFailure() => _channel.SinceContact < SinceFailure();
+
+    private TimeSpan SinceFailure() => Volatile.Read(ref _failedAt) is var failed and not 0 ? _time.GetElapsedTime(failed) : TimeSpan.MaxValue;
 
     private bool IsVerified<T>(CachedRecord<T> entry) where T : class => entry.Verified == Volatile.Read(ref _verification);
 

@@ -56,7 +56,8 @@ internal sealed partial class WakeInFlight
     /// <summary>
     /// A process that stays up and never answers well would be "already started" for ever, and its user locked out. Under the platform's lease, so that
     /// this call of a paused owner is refused when somebody else has gone on. Refused now, or when the machine cannot be looked at, nothing is ended and the
-    /// start is asked for all the same; so it is when nothing runs there. Not null: it is not ended, because it gave a good answer after all.
+    /// start is asked for all the same; so it is when nothing runs there. Not null: it is not ended, because it gave a good answer after all, or took no
+    /// connection and was not found to hang twice before.
     /// </summary>
     /// <exception cref="OperationCanceledException">The record was taken over.</exception>
     private async Task<BootResult?> EndHungAsync(RecordClaim claim, CancellationToken cancellationToken)
@@ -84,9 +85,16 @@ internal sealed partial class WakeInFlight
                     return null;
                 }
 
-                if (read.Value is { State: PlatformState.Started, PrivateAddress: { } address } machine && await AnswersAsync(claim.Record.Boot, address, cancellationToken))
+                if (read.Value is { State: PlatformState.Started, PrivateAddress: { } address } machine)
                 {
-                    return BootResult.Ready(address, machine.Region);
+                    switch (await LookAtAsync(claim.Record.Boot, address, cancellationToken))
+                    {
+                        case ProbeOutcome.Ready:
+                            return BootResult.Ready(address, machine.Region);
+                        case ProbeOutcome.Silent when !IsHung(claim.Record):
+                            // This replica may have lost its way there since it took a connection.
+                            return BootResult.Failed(WakeRefusal.NeverHealthy);
+                    }
                 }
             }
             while (_time.GetElapsedTime(written) >= RecordClaim.Lease);
@@ -129,10 +137,10 @@ internal sealed partial class WakeInFlight
         return await BootAsync(claim.Record.Boot, lookFirst: false, cancellationToken);
     }
 
-    private async Task<bool> AnswersAsync(long boot, string address, CancellationToken cancellationToken)
+    private Task<ProbeOutcome> LookAtAsync(long boot, string address, CancellationToken cancellationToken)
     {
         var target = new ProbeTarget(_request.Machine, boot, address, _request.User, new ProbePace(_time.GetTimestamp(), null));
-        return await _probe.ProbeAsync(target, LastLook, static () => { }, cancellationToken) is ProbeOutcome.Ready;
+        return _probe.ProbeAsync(target, LastLook, static () => { }, cancellationToken);
     }
 
     /// <summary>

@@ -90,7 +90,7 @@ internal sealed partial class WakeInFlight
             }
 
             await FenceAloneAsync(cancellationToken);
-            if (await AnswersAsync(boot, address, cancellationToken))
+            if (await LookAtAsync(boot, address, cancellationToken) is ProbeOutcome.Ready)
             {
                 _alone.Remember(_request.Machine, address, boot);
                 return Awake(address, boot) with { Alone = true };

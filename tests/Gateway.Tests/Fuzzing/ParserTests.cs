@@ -10,6 +10,7 @@ using Gateway.Proxying.Sockets;
 using Gateway.Redis;
 using Gateway.Sessions;
 using Gateway.Tests.Machines;
+using Gateway.Tests.Sessions;
 using Gateway.Tests.Simulation;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -91,7 +92,7 @@ public sealed class ParserTests(ITestOutputHelper output)
     [Fact]
     public void Change_message_is_heard_or_passed_over()
     {
-        var feed = new ChangeFeed(new NoChannel(), new SessionsMetrics(new NoMeters()), new FakeTimeProvider(), new Random(1), NullLogger<ChangeFeed>.Instance);
+        var feed = new ChangeFeed(new QuietChannel(), new SessionsMetrics(new NoMeters()), new FakeTimeProvider(), new Random(1), NullLogger<ChangeFeed>.Instance);
         Fuzz("messages.txt", (input, _) => feed.Hear(Encoding.UTF8.GetString(input)));
     }
 
@@ -229,25 +230,4 @@ public sealed class ParserTests(ITestOutputHelper output)
 
     private static int Number(string variable, int otherwise) =>
         Environment.GetEnvironmentVariable(variable) is { Length: > 0 } text ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
-
-    private sealed class NoChannel : IChangeChannel
-    {
-        public event Action? Connected
-        {
-            add { }
-            remove { }
-        }
-
-        public TimeSpan SinceContact => TimeSpan.Zero;
-
-        public void Touch()
-        {
-        }
-
-        public Task FirstAttemptAsync() => Task.CompletedTask;
-
-        public Task ListenAsync(Action<string> hear) => Task.CompletedTask;
-
-        public Task BeatAsync(CancellationToken cancellationToken) => Task.CompletedTask;
-    }
 }

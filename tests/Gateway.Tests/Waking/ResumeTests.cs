@@ -79,6 +79,20 @@ public sealed class ResumeTests
     });
 
     [Fact]
+    public void Machine_that_this_replica_does_not_reach_any_more_is_not_ended() => WakingWorld.Run(async world =>
+    {
+        await SuspendAsync(world);
+        world.Machines.ReadyDelay = world.Options.ResumeLimit / 2;
+        var cutOff = world.Replica();
+        var waking = cutOff.WakeAsync(hold: TimeSpan.FromMinutes(2));
+        await UntilAsync(world, () => cutOff.Probe.Connected);
+        cutOff.Probe.Unreachable = true;
+
+        Assert.Equal(WakeRefusal.NeverHealthy, Assert.IsType<WakeOutcome.Refused>(await waking).Reason);
+        Assert.Equal((0, PlatformState.Started), (world.Machines.CallsOf("stop"), world.Machines.Find(world.Machine)!.State));
+    });
+
+    [Fact]
     public void Machine_that_the_platform_does_not_show_is_not_ended() => WakingWorld.Run(async world =>
     {
         await SuspendAsync(world);

@@ -89,6 +89,9 @@ internal sealed class SimulatedProbe(SimulatedMachines machines, TimeProvider ti
     /// <summary>This replica does not reach any machine.</summary>
     public bool Unreachable { get; set; }
 
+    /// <summary>A machine took a connection.</summary>
+    public bool Connected { get; private set; }
+
     /// <summary>The addresses asked, in their order, each once in a row.</summary>
     public List<string> Asked { get; } = [];
 
@@ -114,6 +117,7 @@ internal sealed class SimulatedProbe(SimulatedMachines machines, TimeProvider ti
             if (outcome is ProbeOutcome.Silent && !Unreachable && machines.TakesConnectionsAt(target.Address))
             {
                 outcome = ProbeOutcome.Unhealthy;
+                Connected = true;
                 connected();
             }
 
