@@ -9,13 +9,23 @@ namespace Gateway.Identity;
 internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Func<string, Task<T?>> read, Func<T, bool> isPast)
     where T : class
 {
+    /// <summary>A store that did not answer is asked again this often, by one for all.</summary>
     private static readonly TimeSpan AskAgainAfter = TimeSpan.FromSeconds(2);
+
+    /// <summary>How long whoever has a belief to go by waits for the store to say that it still holds: many times what a store that is well takes.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>How long nobody with a belief waits for a store that did not answer: longer than it takes to ask it again, so that it is waited for once.</summary>
+    private static readonly TimeSpan NotWaitedFor = TimeSpan.FromSeconds(5);
 
     private readonly ConcurrentDictionary<string, Belief> _believed = new(StringComparer.Ordinal);
     private int _evicting;
 
     // Raised with everything heard: what was read while something was heard may be older than it.
     private long _heard;
+
+    // When the store was last asked and did not answer (yet); 0: it has answered since.
+    private long _askedInVain;
 
     public int Count => _believed.Count;
 
@@ -28,20 +38,30 @@ internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Fun
             return (belief.Value, true);
         }
 
-        if (belief is not null && belief.AskedAt != 0 && time.GetElapsedTime(belief.AskedAt) < AskAgainAfter)
+        var askedInVain = Volatile.Read(ref _askedInVain);
+        var sinceInVain = askedInVain == 0 ? TimeSpan.MaxValue : time.GetElapsedTime(askedInVain);
+        if (belief is null || Age(belief) > options.TrustWithoutRedis)
         {
-            return BelieveWithoutStore(belief);
+            return belief is not null && sinceInVain < AskAgainAfter ? (null, false) : await AskAsync(id, belief);
+        }
+
+        if (sinceInVain < NotWaitedFor)
+        {
+            if (sinceInVain >= AskAgainAfter && Interlocked.CompareExchange(ref _askedInVain, time.GetTimestamp(), askedInVain) == askedInVain)
+            {
+                _ = AskAsync(id, belief);
+            }
+
+            return (belief.Value, true);
         }
 
         try
         {
-            var heard = Heard;
-            return (Learn(id, belief, await read(id), heard), true);
+            return await AskAsync(id, belief).WaitAsync(Patience, time);
         }
-        catch (SignInStoreUnavailableException)
+        catch (TimeoutException)
         {
-            belief?.AskedInVain(time.GetTimestamp());
-            return BelieveWithoutStore(belief);
+            return BelieveWithoutStore(id);
         }
     }
 
@@ -103,8 +123,27 @@ internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Fun
         }
     }
 
-    private (T? Value, bool Known) BelieveWithoutStore(Belief? belief) =>
-        belief is not null && Age(belief) <= options.TrustWithoutRedis ? (belief.Value, true) : (null, false);
+    private async Task<(T? Value, bool Known)> AskAsync(string id, Belief? belief)
+    {
+        try
+        {
+            var heard = Heard;
+            var stored = await read(id);
+            Volatile.Write(ref _askedInVain, 0);
+            return (Learn(id, belief, stored, heard), true);
+        }
+        catch (SignInStoreUnavailableException)
+        {
+            return BelieveWithoutStore(id);
+        }
+    }
+
+    /// <summary>By what is believed now: it may have been heard to have ended while the store was asked.</summary>
+    private (T? Value, bool Known) BelieveWithoutStore(string id)
+    {
+        Volatile.Write(ref _askedInVain, time.GetTimestamp());
+        return _believed.TryGetValue(id, out var belief) && Age(belief) <= options.TrustWithoutRedis ? (belief.Value, true) : (null, false);
+    }
 
     // Replaces only what was there before the read: an end heard meanwhile wins.
     private T? Learn(string id, Belief? before, T? stored, long heard)
@@ -180,13 +219,6 @@ internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Fun
     /// <summary>What the store said, and when. Without a value: ended.</summary>
     private sealed class Belief(T? value, long readAt) : Evidence(readAt)
     {
-        private long _askedAt;
-
         public T? Value { get; } = value;
-
-        /// <summary>When the store was last asked without an answer; 0: never.</summary>
-        public long AskedAt => Volatile.Read(ref _askedAt);
-
-        public void AskedInVain(long now) => Volatile.Write(ref _askedAt, now);
     }
 }

@@ -10,7 +10,7 @@ namespace Gateway.Identity;
 internal sealed class ProtectionKeys(IXmlRepository stored, TimeProvider time) : IXmlRepository
 {
     /// <summary>How long a request waits for keys that others may have added. Whoever has none yet waits as long as the client of Redis does.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
 
     private readonly Lock _lock = new();
     private Task<IReadOnlyCollection<XElement>>? _reading;

@@ -49,6 +49,12 @@ internal sealed partial class MachineStop(ISessionMap map, IMachines machines, R
         var isReleased = false;
         try
         {
+            // This process may have been paused meanwhile, and a record that says so closes the sockets of whoever has come since.
+            if (notAfter < time.GetTimestamp())
+            {
+                return await GiveBackAsync(current, before, null, cancellationToken);
+            }
+
             return await AsOwnerAsync(current, async (claim, token) =>
             {
                 if (farewell > TimeSpan.Zero)
@@ -213,11 +219,11 @@ internal sealed partial class MachineStop(ISessionMap map, IMachines machines, R
         }
     }
 
-    /// <summary>The platform gave no lease, so nothing was begun: a record that says it would be goes back.</summary>
-    private async Task<IdleStopOutcome?> GiveBackAsync(MachineRecord current, MachineRecordState before, MachinesFailure failure, CancellationToken cancellationToken)
+    /// <summary>The platform gave no lease, or too late, so nothing was begun: a record that says it would be goes back.</summary>
+    private async Task<IdleStopOutcome?> GiveBackAsync(MachineRecord current, MachineRecordState before, MachinesFailure? failure, CancellationToken cancellationToken)
     {
-        Log.StopFailed(logger, current.Machine.Value, failure.Kind, failure.Message);
-        if (failure.Kind is MachinesFailureKind.NotFound)
+        Log.StopFailed(logger, current.Machine.Value, failure?.Kind, failure?.Message);
+        if (failure is { Kind: MachinesFailureKind.NotFound })
         {
             await map.WriteAsync(current with { State = MachineRecordState.Gone, Address = null, Lease = null, ChangedAt = time.GetUtcNow() }, cancellationToken);
         }

@@ -13,7 +13,7 @@ internal sealed class RouteTable : IDisposable
     private static readonly TimeSpan AfterFailure = TimeSpan.FromSeconds(1);
 
     /// <summary>How long whoever has a record to go by waits for Redis to say that it still stands: many times what a Redis that is well takes.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
 
     private readonly ConcurrentDictionary<UserId, CachedRecord<Session>> _sessions = new();
     private readonly ConcurrentDictionary<MachineId, CachedRecord<MachineRecord>> _machines = new();

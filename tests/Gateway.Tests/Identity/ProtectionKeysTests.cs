@@ -30,7 +30,7 @@ public sealed class ProtectionKeysTests
     }
 
     [Fact]
-    public async Task Store_that_hangs_costs_those_who_ask_a_second_once_and_counts_again_when_it_answers()
+    public async Task Store_that_hangs_costs_those_who_ask_a_quarter_of_a_second_once_and_counts_again_when_it_answers()
     {
         await AskAsync();
         _store.Hang();

@@ -267,6 +267,22 @@ public sealed class IdleStopStories
     });
 
     [Fact]
+    public void Sweeper_paused_while_the_platform_gave_its_lease_does_not_say_that_it_stops() => IdlingWorld.Run(async world =>
+    {
+        var (one, _, _) = await world.ThreeAsync();
+        one.Process.OnCall = call => Pause(one, call == "lease");
+        var written = new List<MachineRecordState>();
+        world.Map.MachineWritten += record => written.Add(record.State);
+        var stopping = one.StopAsync();
+        await world.PassAsync(TimeSpan.FromMinutes(2));
+        one.Process.OnCall = null;
+        one.Process.Resume();
+
+        Assert.Equal(IdleStopOutcome.Failed, await stopping);
+        Assert.Equal([MachineRecordState.Draining, MachineRecordState.Awake], written);
+    });
+
+    [Fact]
     public void Late_stop_of_a_paused_owner_is_refused_by_the_platform() => IdlingWorld.Run(async world =>
     {
         var (one, two, _) = await world.ThreeAsync();

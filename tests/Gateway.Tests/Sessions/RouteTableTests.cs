@@ -10,11 +10,11 @@ namespace Gateway.Tests.Sessions;
 public sealed class RouteTableTests
 {
     private static readonly UserId Alice = new("alice");
-    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(500);
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
     private static readonly TimeSpan Hanging = TimeSpan.FromMinutes(1);
 
     [Fact]
-    public void Known_route_is_waited_for_half_a_second_when_Redis_hangs()
+    public void Known_route_is_waited_for_a_quarter_of_a_second_when_Redis_hangs()
     {
         using var stage = new Stage();
 
