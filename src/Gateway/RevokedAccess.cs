@@ -96,7 +96,9 @@ internal sealed partial class RevokedAccess(IServiceProvider services, OpenSocke
         if (closesAt > now)
         {
             var next = standing.Stands && standing.Until > now ? standing.Until.Value : closesAt;
-            open.LookAgainAt = next < now + _options.BelieveFor ? next : now + _options.BelieveFor;
+            // What was only believed may have ended while the store did not answer.
+            var atLast = now + (standing.Verified ? _options.BelieveFor : Tick);
+            open.LookAgainAt = next < atLast ? next : atLast;
             return;
         }
 

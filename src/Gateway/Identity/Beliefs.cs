@@ -24,8 +24,9 @@ internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Fun
     // Raised with everything heard: what was read while something was heard may be older than it.
     private long _heard;
 
-    // When the store was last asked and did not answer (yet); 0: it has answered since.
+    // When the store was last asked without an answer so far, and when it last answered.
     private long _askedInVain;
+    private long _answered;
 
     public int Count => _believed.Count;
 
@@ -39,7 +40,7 @@ internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Fun
         }
 
         var askedInVain = Volatile.Read(ref _askedInVain);
-        var sinceInVain = askedInVain == 0 ? TimeSpan.MaxValue : time.GetElapsedTime(askedInVain);
+        var sinceInVain = askedInVain == 0 || askedInVain < Volatile.Read(ref _answered) ? TimeSpan.MaxValue : time.GetElapsedTime(askedInVain);
         if (belief is null || Age(belief) > options.TrustWithoutRedis)
         {
             return belief is not null && sinceInVain < AskAgainAfter ? (null, false) : await AskAsync(id, belief);
@@ -55,13 +56,14 @@ internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Fun
             return (belief.Value, true);
         }
 
+        var asked = time.GetTimestamp();
         try
         {
             return await AskAsync(id, belief).WaitAsync(Patience, time);
         }
         catch (TimeoutException)
         {
-            return BelieveWithoutStore(id);
+            return BelieveWithoutStore(id, asked);
         }
     }
 
@@ -125,23 +127,25 @@ internal sealed class Beliefs<T>(TimeProvider time, IdentityOptions options, Fun
 
     private async Task<(T? Value, bool Known)> AskAsync(string id, Belief? belief)
     {
+        var asked = time.GetTimestamp();
         try
         {
             var heard = Heard;
             var stored = await read(id);
-            Volatile.Write(ref _askedInVain, 0);
+            Volatile.Write(ref _answered, time.GetTimestamp());
             return (Learn(id, belief, stored, heard), true);
         }
         catch (SignInStoreUnavailableException)
         {
-            return BelieveWithoutStore(id);
+            return BelieveWithoutStore(id, asked);
         }
     }
 
     /// <summary>By what is believed now: it may have been heard to have ended while the store was asked.</summary>
-    private (T? Value, bool Known) BelieveWithoutStore(string id)
+    private (T? Value, bool Known) BelieveWithoutStore(string id, long asked)
     {
-        Volatile.Write(ref _askedInVain, time.GetTimestamp());
+        // As of the asking: a call that is given up late must not hide that another one has been answered since.
+        Volatile.Write(ref _askedInVain, asked);
         return _believed.TryGetValue(id, out var belief) && Age(belief) <= options.TrustWithoutRedis ? (belief.Value, true) : (null, false);
     }
 

@@ -10,7 +10,8 @@ namespace Gateway.Identity;
 /// <param name="Stands">It counts, unless <paramref name="Until"/> is past.</param>
 /// <param name="Until">When it ends by itself; null: not said.</param>
 /// <param name="Reason">Why it does not stand, for the person at the other end of a socket.</param>
-internal readonly record struct Standing(bool Known, bool Stands, DateTimeOffset? Until = null, string Reason = "")
+/// <param name="Verified">False: the store does not answer, and this is what was believed before.</param>
+internal readonly record struct Standing(bool Known, bool Stands, DateTimeOffset? Until = null, string Reason = "", bool Verified = true)
 {
     public static readonly Standing Unknown = new(false, true);
 
@@ -42,7 +43,7 @@ internal sealed class CredentialStanding(SignIns signIns, PersonalTokens tokens,
     private async ValueTask<Standing> OfTokenAsync(string id)
     {
         var (token, known) = await tokens.FindAsync(id);
-        return !known ? Standing.Unknown : token is null ? Standing.Ended("The access token was revoked or has expired.") : new Standing(true, true, token.Token.Expires);
+        return !known ? Standing.Unknown : token is null ? Standing.Ended("The access token was revoked or has expired.") : new Standing(true, true, token.Token.Expires, Verified: tokens.Current(id) is not null);
     }
 
     /// <summary>Judged by what it says of its user now, which may be another thing than when the socket was opened.</summary>
@@ -52,6 +53,6 @@ internal sealed class CredentialStanding(SignIns signIns, PersonalTokens tokens,
         return !known ? Standing.Unknown
             : ticket is null || signIns.HasEnded(ticket.Properties) ? Standing.Ended("You were signed out.")
             : !access.Allows(ticket.Principal) ? NotAllowed
-            : new Standing(true, true, ticket.Properties.ExpiresUtc);
+            : new Standing(true, true, ticket.Properties.ExpiresUtc, Verified: signIns.Current(id) is not null);
     }
 }

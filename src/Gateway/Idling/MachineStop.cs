@@ -26,6 +26,9 @@ internal sealed partial class MachineStop(ISessionMap map, IMachines machines, R
     /// <summary>One call is made under it. Short, because a wake that takes over after our death waits for its end.</summary>
     private static readonly TimeSpan PlatformLease = TimeSpan.FromSeconds(10);
 
+    /// <summary>No failure: the platform was not asked.</summary>
+    private const string TooLate = "what the others agreed to does not hold any more";
+
     private static readonly TimeSpan OneWait = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan BetweenWaits = TimeSpan.FromMilliseconds(500);
 
@@ -222,7 +225,7 @@ internal sealed partial class MachineStop(ISessionMap map, IMachines machines, R
     /// <summary>The platform gave no lease, or too late, so nothing was begun: a record that says it would be goes back.</summary>
     private async Task<IdleStopOutcome?> GiveBackAsync(MachineRecord current, MachineRecordState before, MachinesFailure? failure, CancellationToken cancellationToken)
     {
-        Log.StopFailed(logger, current.Machine.Value, failure?.Kind, failure?.Message);
+        Log.StopFailed(logger, current.Machine.Value, failure?.Kind, failure?.Message ?? TooLate);
         if (failure is { Kind: MachinesFailureKind.NotFound })
         {
             await map.WriteAsync(current with { State = MachineRecordState.Gone, Address = null, Lease = null, ChangedAt = time.GetUtcNow() }, cancellationToken);
@@ -238,7 +241,7 @@ internal sealed partial class MachineStop(ISessionMap map, IMachines machines, R
     /// <summary>Nothing was done to the machine.</summary>
     private async Task<IdleStopOutcome> RevertAsync(RecordClaim claim, MachineRecordState before, MachinesFailure? failure, CancellationToken cancellationToken)
     {
-        Log.StopFailed(logger, claim.Record.Machine.Value, failure?.Kind, failure?.Message);
+        Log.StopFailed(logger, claim.Record.Machine.Value, failure?.Kind, failure?.Message ?? TooLate);
         var gone = failure is { Kind: MachinesFailureKind.NotFound };
         await claim.EndAsync(claim.Record with { State = gone ? MachineRecordState.Gone : before, Address = gone ? null : claim.Record.Address }, cancellationToken);
         return IdleStopOutcome.Failed;

@@ -40,9 +40,9 @@ internal sealed partial class WakeInFlight
         if (IsHung(claim.Record))
         {
             Progress.Reach(WakeStep.Starting);
-            if (await EndHungAsync(claim, cancellationToken) is { } ready)
+            if (await EndHungAsync(claim, cancellationToken) is { } instead)
             {
-                return ready;
+                return instead;
             }
         }
 
@@ -57,7 +57,7 @@ internal sealed partial class WakeInFlight
     /// A process that stays up and never answers well would be "already started" for ever, and its user locked out. Under the platform's lease, so that
     /// this call of a paused owner is refused when somebody else has gone on. Refused now, or when the machine cannot be looked at, nothing is ended and the
     /// start is asked for all the same; so it is when nothing runs there. Not null: it is not ended, because it gave a good answer after all, or took no
-    /// connection and was not found to hang twice before.
+    /// connection and was not found to hang twice before; that is then what became of the wake.
     /// </summary>
     /// <exception cref="OperationCanceledException">The record was taken over.</exception>
     private async Task<BootResult?> EndHungAsync(RecordClaim claim, CancellationToken cancellationToken)
@@ -121,14 +121,15 @@ internal sealed partial class WakeInFlight
     /// The snapshot is given up. Another boot, so that no connection to the resumed process is ever used again; written down after the end of that process,
     /// so that whoever takes over in between ends it too.
     /// </summary>
-    private async Task<BootResult> StartColdAsync(RecordClaim claim, CancellationToken cancellationToken)
+    private async Task<BootResult> StartColdAsync(RecordClaim claim, WakeRefusal failed, CancellationToken cancellationToken)
     {
         Log.ResumeGivenUp(_logger, _request.Machine.Value, claim.Record.Boot);
         // Whoever tried the same before us and died may have left the platform's lease behind.
         await MachineFence.RaiseAsync(_machines, _request.App, _request.Machine, HungLease, _time, cancellationToken);
-        if (await EndHungAsync(claim, cancellationToken) is { } ready)
+        // One that ended by itself may have been started again by the platform, cold: that one is no snapshot's, and somebody may be on it.
+        if ((failed is WakeRefusal.NeverHealthy || await IsSuspendedAsync(cancellationToken)) && await EndHungAsync(claim, cancellationToken) is { } instead)
         {
-            return ready;
+            return instead;
         }
 
         await claim.WriteAsync(claim.Record with { Boot = claim.Record.NextBoot(_time.GetUtcNow()), Suspended = false }, cancellationToken);
@@ -136,6 +137,9 @@ internal sealed partial class WakeInFlight
         _resumes = false;
         return await BootAsync(claim.Record.Boot, lookFirst: false, cancellationToken);
     }
+
+    private async Task<bool> IsSuspendedAsync(CancellationToken cancellationToken) =>
+        await _machines.GetAsync(_request.App, _request.Machine, cancellationToken) is { IsOk: true, Value.State: PlatformState.Suspended };
 
     private Task<ProbeOutcome> LookAtAsync(long boot, string address, CancellationToken cancellationToken)
     {

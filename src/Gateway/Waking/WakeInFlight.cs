@@ -203,7 +203,7 @@ internal sealed partial class WakeInFlight
                 : await BootAnewAsync(claim, lookFirst: former is MachineRecordState.Waking or MachineRecordState.Stopping, either.Token);
             if (IsSnapshotToBlame(result))
             {
-                result = await StartColdAsync(claim, either.Token);
+                result = await StartColdAsync(claim, result.Refusal, either.Token);
             }
         }
         catch (OperationCanceledException) when (claim.Lost.IsCancellationRequested && !cancellationToken.IsCancellationRequested)

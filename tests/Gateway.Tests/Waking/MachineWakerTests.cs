@@ -164,6 +164,21 @@ public sealed class MachineWakerTests
     });
 
     [Fact]
+    public void Machine_that_takes_no_connection_in_two_boots_is_ended_all_the_same() => WakingWorld.Run(async world =>
+    {
+        for (var wakes = 0; wakes < 3; wakes++)
+        {
+            Assert.Equal(0, world.Machines.CallsOf("stop"));
+            var replica = world.Replica();
+            replica.Probe.Unreachable = true;
+            var refused = Assert.IsType<WakeOutcome.Refused>(await replica.WakeAsync(hold: TimeSpan.FromMinutes(3)));
+            await Task.Delay(refused.RetryAfter, world.Time);
+        }
+
+        Assert.Equal((1, 2), (world.Machines.CallsOf("stop"), world.Machines.AcceptedStarts(world.Machine)));
+    });
+
+    [Fact]
     public void Failed_wake_is_remembered_for_all_replicas_and_then_tried_again() => WakingWorld.Run(async world =>
     {
         world.Machines.NextBoots(world.Machine, BootBehaviour.Crashes);

@@ -42,6 +42,29 @@ public sealed class ResumeTests
     });
 
     [Fact]
+    public void Process_that_the_platform_started_again_by_itself_is_not_ended() => WakingWorld.Run(async world =>
+    {
+        await SuspendAsync(world);
+        world.Machines.ReadyDelay = TimeSpan.FromSeconds(5);
+        var replica = new SimulatedReplica("one");
+        replica.OnCall = call =>
+        {
+            // Between the end that was seen and what is done about it.
+            if (call == "lease" && world.Machines.Find(world.Machine)!.State is PlatformState.Stopped)
+            {
+                _ = world.Machines.StartAsync(WakingWorld.App, world.Machine, null, CancellationToken.None);
+            }
+        };
+        var waking = world.Replica(replica: replica).WakeAsync();
+        await UntilAsync(world, () => world.Machines.Find(world.Machine)!.State is PlatformState.Started);
+
+        world.Machines.Exit(world.Machine, 1);
+
+        Assert.IsType<WakeOutcome.Awake>(await waking);
+        Assert.Equal(0, world.Machines.CallsOf("stop"));
+    });
+
+    [Fact]
     public void Resume_that_takes_its_time_within_the_limit_is_left_to_it() => WakingWorld.Run(async world =>
     {
         await SuspendAsync(world);
