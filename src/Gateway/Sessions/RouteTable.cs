@@ -112,7 +112,7 @@ internal sealed class RouteTable : IDisposable
             return true;
         }
 
-        var isKnown = entry.Value is not null && _channel.SinceContact < _options.TrustWithoutRedis;
+        var isKnown = IsBelieved(entry);
         if (isKnown ? HasAnsweredSinceFailure() : SinceFailure() >= AfterFailure)
         {
             try
@@ -127,8 +127,11 @@ internal sealed class RouteTable : IDisposable
             }
         }
 
-        return entry.Value is not null && _channel.SinceContact < _options.TrustWithoutRedis;
+        return IsBelieved(entry);
     }
+
+    /// <summary>There is something to go by while Redis is away, and it is not too old for that.</summary>
+    private bool IsBelieved<T>(CachedRecord<T> entry) where T : class => entry.Value is not null && _channel.SinceContact < _options.TrustWithoutRedis;
 
     /// <summary>The feed asks each second, whether or not anybody else does, so that a Redis that is back is not taken for one that is away.</summary>
     private bool HasAnsweredSinceFailure() => _channel.SinceContact < SinceFailure();
