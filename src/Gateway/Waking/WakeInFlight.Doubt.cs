@@ -22,18 +22,18 @@ internal sealed partial class WakeInFlight
 
         if (!read.IsOk && read.Failure.Kind is not MachinesFailureKind.NotFound)
         {
-            return await ProbeDoubtedAsync(boot, address, WakeRefusal.PlatformUnavailable, cancellationToken);
+            return await ProbeDoubtedAsync(record, address, WakeRefusal.PlatformUnavailable, cancellationToken);
         }
 
         // What the platform only remembers, or cannot name, disproves nothing: others may reach the machine.
         if (read.Value is { HostUnreachable: true })
         {
-            return await ProbeDoubtedAsync(boot, address, WakeRefusal.HostUnreachable, cancellationToken);
+            return await ProbeDoubtedAsync(record, address, WakeRefusal.HostUnreachable, cancellationToken);
         }
 
         if (read.Value is { State: PlatformState.Started or PlatformState.Transient } running && running.PrivateAddress == address)
         {
-            return await ProbeDoubtedAsync(boot, address, WakeRefusal.NeverHealthy, cancellationToken);
+            return await ProbeDoubtedAsync(record, address, WakeRefusal.NeverHealthy, cancellationToken);
         }
 
         // Stopped behind our back, moved, or gone: what everybody believes is wrong, whoever finds out.
@@ -61,18 +61,47 @@ internal sealed partial class WakeInFlight
         return next with { State = MachineRecordState.Asleep };
     }
 
-    /// <summary>The machine runs, as far as anybody knows, and only this replica fails to reach it: it is tried for a while, and the shared belief stays.</summary>
-    private async Task<WakeOutcome> ProbeDoubtedAsync(long boot, string address, WakeRefusal otherwise, CancellationToken cancellationToken)
+    /// <summary>
+    /// The machine runs, as far as anybody knows, and only this replica fails to reach it: it is tried for a while, and the shared belief stays. Null once the
+    /// doubted life has ended: what answers after that is another life of the machine, under another number.
+    /// </summary>
+    private async Task<WakeOutcome?> ProbeDoubtedAsync(MachineRecord doubted, string address, WakeRefusal otherwise, CancellationToken cancellationToken)
     {
-        var outcome = await _probe.ProbeAsync(new ProbeTarget(_request.Machine, boot, address, _request.User, new ProbePace(_time.GetTimestamp(), null)), LookEvery * 3, static () => { }, cancellationToken);
-        if (outcome is ProbeOutcome.Ready)
+        using var decided = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var target = new ProbeTarget(_request.Machine, doubted.Boot, address, _request.User, new ProbePace(_time.GetTimestamp(), null));
+        var probing = _probe.ProbeAsync(target, LookEvery * 3, static () => { }, decided.Token);
+        var ending = WaitForEndAsync(doubted, decided.Token);
+        var first = await Task.WhenAny(probing, ending);
+        decided.Cancel();
+        await ((Task)(first == probing ? ending : probing)).ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
+        if (first == ending)
         {
-            return Awake(address, boot);
+            await ending;
+            return null;
         }
 
-        Log.MachineUnreachable(_logger, _request.Machine.Value, boot);
-        return Refuse(otherwise);
+        if (await probing is not ProbeOutcome.Ready)
+        {
+            Log.MachineUnreachable(_logger, _request.Machine.Value, doubted.Boot);
+            return Refuse(otherwise);
+        }
+
+        return HasEnded(doubted, await _map.FindMachineAsync(_request.Machine, cancellationToken)) ? null : Awake(address, doubted.Boot);
     }
+
+    private async Task WaitForEndAsync(MachineRecord life, CancellationToken cancellationToken)
+    {
+        var now = await _map.FindMachineAsync(_request.Machine, cancellationToken);
+        while (!HasEnded(life, now))
+        {
+            await _map.WaitForChangeAsync(_request.Machine, now?.Epoch ?? 0, OnePoll, cancellationToken);
+            now = await _map.FindMachineAsync(_request.Machine, cancellationToken);
+        }
+    }
+
+    /// <summary>A machine being drained still runs: a doubt must not undo what is only about to happen.</summary>
+    private static bool HasEnded(MachineRecord life, MachineRecord? now) =>
+        now is not { State: MachineRecordState.Awake or MachineRecordState.Draining } || now.Boot != life.Boot;
 
     /// <summary>
     /// Without the session map a known machine is woken by this replica alone. Others may do the same: the platform answers the second start with "already
@@ -80,20 +109,23 @@ internal sealed partial class WakeInFlight
     /// </summary>
     private async Task<WakeOutcome> WakeAloneAsync(CancellationToken cancellationToken)
     {
+        var life = New();
         while (true)
         {
-            var boot = New().NextBoot(_time.GetUtcNow());
-            var result = await BootAsync(boot, lookFirst: false, cancellationToken);
+            life = life with { Boot = life.NextBoot(_time.GetUtcNow()) };
+            var result = await BootAsync(life.Boot, lookFirst: false, cancellationToken);
             if (result.Address is not { } address)
             {
                 return Refuse(result.Refusal);
             }
 
             await FenceAloneAsync(cancellationToken);
-            if (await LookAtAsync(boot, address, cancellationToken) is ProbeOutcome.Ready)
+            // Until the fence stood, others may have ended that life and woken the machine again: a look under its number could be answered by the next one.
+            life = life with { Boot = life.NextBoot(_time.GetUtcNow()) };
+            if (await LookAtAsync(life.Boot, address, cancellationToken) is ProbeOutcome.Ready)
             {
-                _alone.Remember(_request.Machine, address, boot);
-                return Awake(address, boot) with { Alone = true };
+                _alone.Remember(_request.Machine, address, life.Boot);
+                return Awake(address, life.Boot) with { Alone = true };
             }
         }
     }

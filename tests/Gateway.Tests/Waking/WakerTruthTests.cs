@@ -65,6 +65,35 @@ public sealed class WakerTruthTests
     });
 
     [Fact]
+    public void Doubt_of_a_life_that_ends_meanwhile_is_answered_by_the_next_one() => WakingWorld.Run(async world =>
+    {
+        var replica = world.Replica();
+        var first = Assert.IsType<WakeOutcome.Awake>(await replica.WakeAsync());
+        replica.Probe.Unreachable = true;
+        var doubting = replica.DoubtAsync(first.Boot);
+        await Task.Delay(TimeSpan.FromSeconds(2), world.Time);
+
+        // Another replica put the machine to sleep and woke it, at the same address.
+        await world.WriteRecordAsync(MachineRecordState.Asleep, boot: first.Boot);
+        await world.WriteRecordAsync(MachineRecordState.Awake, boot: first.Boot + 1, address: first.Address);
+        replica.Probe.Unreachable = false;
+
+        Assert.Equal(first.Boot + 1, Assert.IsType<WakeOutcome.Awake>(await doubting).Boot);
+    });
+
+    [Fact]
+    public void Machine_woken_without_a_map_is_believed_in_no_life_that_was_seen_before_the_fence() => WakingWorld.Run(async world =>
+    {
+        world.Map.Unavailable = true;
+        var replica = world.Replica();
+
+        var awake = Assert.IsType<WakeOutcome.Awake>(await replica.WakeAsync());
+
+        Assert.Equal(2, replica.Probe.Boots.Count);
+        Assert.Equal(replica.Probe.Boots[^1], awake.Boot);
+    });
+
+    [Fact]
     public void Machine_woken_without_a_map_is_remembered_until_the_map_is_back() => WakingWorld.Run(async world =>
     {
         world.Map.Unavailable = true;
