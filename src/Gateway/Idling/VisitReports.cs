@@ -34,7 +34,10 @@ internal sealed partial class VisitReports(
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    /// <summary>After the listeners have closed: no visit is left, so nobody needs to wait for this replica's consent.</summary>
+    /// <summary>
+    /// After the listeners have closed: no visit is left, so nobody needs to wait for this replica's consent. Said also when a connection that would not end
+    /// has used up the host's time: it is one call, and the map bounds it.
+    /// </summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
@@ -42,7 +45,7 @@ internal sealed partial class VisitReports(
         {
             if (visits.OpenInTotal == 0)
             {
-                await map.SayGoodbyeAsync(replica.Name, cancellationToken);
+                await map.SayGoodbyeAsync(replica.Name, CancellationToken.None);
             }
         }
         catch (SessionMapUnavailableException)

@@ -21,12 +21,15 @@ internal sealed partial class UseWriter(UseMeter meter, ILedger ledger, TimeProv
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    /// <summary>After the listeners have closed: what passed in the last minute is told as well.</summary>
+    /// <summary>
+    /// After the listeners have closed: what passed in the last minute is told as well, also when a connection that would not end has used up the host's time.
+    /// The map bounds each call.
+    /// </summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         await base.StopAsync(cancellationToken);
         meter.Turn();
-        await WriteAsync(cancellationToken);
+        await WriteAsync(CancellationToken.None);
     }
 
     internal async Task TurnAsync(CancellationToken cancellationToken)
