@@ -121,7 +121,8 @@ internal sealed partial class WakeInFlight
 
             await FenceAloneAsync(cancellationToken);
             // Until the fence stood, others may have ended that life and woken the machine again: a look under its number could be answered by the next one.
-            life = life with { Boot = life.NextBoot(_time.GetUtcNow()) };
+            // Not told by the clock, which may tell a wake by the map the same number now.
+            life = life with { Boot = life.Boot + 1 };
             if (await LookAtAsync(life.Boot, address, cancellationToken) is ProbeOutcome.Ready)
             {
                 _alone.Remember(_request.Machine, address, life.Boot);

@@ -161,11 +161,13 @@ internal sealed partial class WakeInFlight
         await _map.WaitForChangeAsync(_request.Machine, record.Epoch, left < OnePoll && left > TimeSpan.Zero ? left : OnePoll, cancellationToken);
     }
 
-    /// <summary>A takeover of a wake stays in its boot: its owner may have started the machine already, and one start is enough.</summary>
+    /// <summary>
+    /// A takeover of a wake, too, is a life of its own: a map that fails over forgets that a wake had come to its end, and the machine may have died since
+    /// then. One start is enough all the same: whoever takes over looks first.
+    /// </summary>
     private Task<RecordClaim?> ClaimAsync(MachineRecord record, CancellationToken cancellationToken)
     {
-        var takesOver = record.State is MachineRecordState.Waking;
-        if (takesOver)
+        if (record.State is MachineRecordState.Waking)
         {
             Log.WakeTakenOver(_logger, _request.Machine.Value, record.Lease?.Owner ?? "");
         }
@@ -173,7 +175,7 @@ internal sealed partial class WakeInFlight
         var next = record with
         {
             State = MachineRecordState.Waking,
-            Boot = takesOver ? record.Boot : record.NextBoot(_time.GetUtcNow()),
+            Boot = record.NextBoot(_time.GetUtcNow()),
             Address = null,
             Failure = Remembered(record.Failure),
             Charge = _request.Charge,

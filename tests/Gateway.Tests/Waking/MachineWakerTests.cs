@@ -210,7 +210,7 @@ public sealed class MachineWakerTests
     });
 
     [Fact]
-    public void Owner_that_died_is_replaced_after_its_lease_in_the_same_boot() => WakingWorld.Run(async world =>
+    public void Owner_that_died_is_replaced_after_its_lease_in_another_boot_without_another_start() => WakingWorld.Run(async world =>
     {
         var dying = new SimulatedReplica("dying");
         _ = world.Replica(replica: dying).WakeAsync();
@@ -222,7 +222,7 @@ public sealed class MachineWakerTests
         Assert.IsType<WakeOutcome.Awake>(await world.Replica("two").WakeAsync());
         Assert.True(world.Time.GetUtcNow() - died < TimeSpan.FromSeconds(8));
         Assert.Equal(1, world.Machines.AcceptedStarts(world.Machine));
-        Assert.Equal(boot, world.Record.Boot);
+        Assert.True(world.Record.Boot > boot);
     });
 
     [Fact]

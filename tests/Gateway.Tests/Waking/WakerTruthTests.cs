@@ -94,6 +94,18 @@ public sealed class WakerTruthTests
     });
 
     [Fact]
+    public void Machine_woken_without_a_map_is_in_a_life_that_no_wake_by_the_map_is_told_in_the_moment_it_answers() => WakingWorld.Run(async world =>
+    {
+        world.Map.Unavailable = true;
+        world.Machines.ReadyDelay = TimeSpan.FromSeconds(1);
+        var replica = world.Replica();
+        var alone = Assert.IsType<WakeOutcome.Awake>(await replica.WakeAsync());
+
+        world.Map.Unavailable = false;
+        Assert.NotEqual(alone.Boot, Assert.IsType<WakeOutcome.Awake>(await replica.WakeAsync()).Boot);
+    });
+
+    [Fact]
     public void Machine_woken_without_a_map_is_remembered_until_the_map_is_back() => WakingWorld.Run(async world =>
     {
         world.Map.Unavailable = true;
