@@ -40,7 +40,7 @@ internal sealed partial class VisitReports(
     /// </summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        await base.StopAsync(cancellationToken);
+        await base.StopAsync(CancellationToken.None);
         try
         {
             if (visits.OpenInTotal == 0)

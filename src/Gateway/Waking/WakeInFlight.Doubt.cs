@@ -62,8 +62,9 @@ internal sealed partial class WakeInFlight
     }
 
     /// <summary>
-    /// The machine runs, as far as anybody knows, and only this replica fails to reach it: it is tried for a while, and the shared belief stays. Null once the
-    /// doubted life has ended: what answers after that is another life of the machine, under another number.
+    /// The machine runs, as far as anybody knows, and only this replica fails to reach it: it is tried for a while, and the shared belief stays. What answers
+    /// once the doubted life has ended is another life of the machine, under another number. Null: there is one, or somebody wakes it. A machine that was put
+    /// to rest meanwhile is not woken for a doubt, which may be a background page's.
     /// </summary>
     private async Task<WakeOutcome?> ProbeDoubtedAsync(MachineRecord doubted, string address, WakeRefusal otherwise, CancellationToken cancellationToken)
     {
@@ -74,29 +75,45 @@ internal sealed partial class WakeInFlight
         var first = await Task.WhenAny(probing, ending);
         decided.Cancel();
         await ((Task)(first == probing ? ending : probing)).ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
+        MachineRecord? now;
         if (first == ending)
         {
-            await ending;
-            return null;
+            now = await ending;
         }
-
-        if (await probing is not ProbeOutcome.Ready)
+        else if (await probing is ProbeOutcome.Ready)
+        {
+            now = await _map.FindMachineAsync(_request.Machine, cancellationToken);
+            if (!HasEnded(doubted, now))
+            {
+                return Awake(address, doubted.Boot);
+            }
+        }
+        else
         {
             Log.MachineUnreachable(_logger, _request.Machine.Value, doubted.Boot);
             return Refuse(otherwise);
         }
 
-        return HasEnded(doubted, await _map.FindMachineAsync(_request.Machine, cancellationToken)) ? null : Awake(address, doubted.Boot);
+        return now is { State: MachineRecordState.Awake or MachineRecordState.Waking } ? null : Refuse(otherwise);
     }
 
-    private async Task WaitForEndAsync(MachineRecord life, CancellationToken cancellationToken)
+    /// <summary>The record that says so. A map that does not answer says nothing.</summary>
+    private async Task<MachineRecord?> WaitForEndAsync(MachineRecord life, CancellationToken cancellationToken)
     {
-        var now = await _map.FindMachineAsync(_request.Machine, cancellationToken);
+        var now = life;
         while (!HasEnded(life, now))
         {
-            await _map.WaitForChangeAsync(_request.Machine, now?.Epoch ?? 0, OnePoll, cancellationToken);
-            now = await _map.FindMachineAsync(_request.Machine, cancellationToken);
+            try
+            {
+                now = await _map.WaitForChangeAsync(_request.Machine, now?.Epoch ?? 0, OnePoll, cancellationToken);
+            }
+            catch (SessionMapUnavailableException)
+            {
+                await Task.Delay(OnePoll, _time, cancellationToken);
+            }
         }
+
+        return now;
     }
 
     /// <summary>A machine being drained still runs: a doubt must not undo what is only about to happen.</summary>

@@ -73,12 +73,42 @@ public sealed class WakerTruthTests
         var doubting = replica.DoubtAsync(first.Boot);
         await Task.Delay(TimeSpan.FromSeconds(2), world.Time);
 
-        // Another replica put the machine to sleep and woke it, at the same address.
-        await world.WriteRecordAsync(MachineRecordState.Asleep, boot: first.Boot);
+        // Another replica put the machine to sleep and woke it, at the same address; of the two this one hears at once.
         await world.WriteRecordAsync(MachineRecordState.Awake, boot: first.Boot + 1, address: first.Address);
         replica.Probe.Unreachable = false;
 
         Assert.Equal(first.Boot + 1, Assert.IsType<WakeOutcome.Awake>(await doubting).Boot);
+    });
+
+    [Fact]
+    public void Doubt_of_a_machine_that_is_put_to_rest_meanwhile_does_not_wake_it() => WakingWorld.Run(async world =>
+    {
+        var replica = world.Replica();
+        var awake = Assert.IsType<WakeOutcome.Awake>(await replica.WakeAsync());
+        replica.Probe.Unreachable = true;
+        var doubting = replica.DoubtAsync(awake.Boot);
+        await Task.Delay(TimeSpan.FromSeconds(2), world.Time);
+
+        await world.WriteRecordAsync(MachineRecordState.Asleep, boot: awake.Boot);
+
+        Assert.IsType<WakeOutcome.Refused>(await doubting);
+        Assert.Equal(1, world.Machines.CallsOf("start"));
+    });
+
+    [Fact]
+    public void Map_that_is_away_for_a_moment_does_not_make_a_doubt_a_wake_of_its_own() => WakingWorld.Run(async world =>
+    {
+        var replica = world.Replica();
+        var awake = Assert.IsType<WakeOutcome.Awake>(await replica.WakeAsync());
+        replica.Probe.Unreachable = true;
+        var doubting = replica.DoubtAsync(awake.Boot);
+        await Task.Delay(TimeSpan.FromSeconds(2), world.Time);
+        world.Map.Unavailable = true;
+        await Task.Delay(TimeSpan.FromSeconds(3), world.Time);
+        world.Map.Unavailable = false;
+
+        Assert.IsType<WakeOutcome.Refused>(await doubting);
+        Assert.Equal(1, world.Machines.CallsOf("start"));
     });
 
     [Fact]

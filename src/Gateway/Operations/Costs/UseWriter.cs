@@ -27,7 +27,7 @@ internal sealed partial class UseWriter(UseMeter meter, ILedger ledger, TimeProv
     /// </summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        await base.StopAsync(cancellationToken);
+        await base.StopAsync(CancellationToken.None);
         meter.Turn();
         await WriteAsync(CancellationToken.None);
     }
