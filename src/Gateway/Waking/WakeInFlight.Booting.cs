@@ -148,12 +148,12 @@ internal sealed partial class WakeInFlight
     }
 
     /// <summary>
-    /// Whoever was stopping the machine may only be paused, just before its call. Null: that call is refused by the platform from now on, and what the
-    /// machine is found to be it stays.
+    /// Whoever was stopping the machine, or ending what hung there, may only be paused, just before its call. Null: that call is refused by the platform from
+    /// now on, and what the machine is found to be it stays.
     /// </summary>
     private async Task<WakeRefusal?> FenceAsync(MachineRecordState former, CancellationToken cancellationToken)
     {
-        if (former is not MachineRecordState.Stopping)
+        if (former is not (MachineRecordState.Stopping or MachineRecordState.Waking))
         {
             return null;
         }

@@ -195,7 +195,7 @@ internal sealed partial class WakeInFlight
             var fence = await FenceAsync(former, either.Token);
             if (fence is WakeRefusal.PlatformUnavailable)
             {
-                // It stays one that somebody may still be stopping.
+                // It stays one that somebody may still stop.
                 await claim.EndAsync(claim.Record with { State = former }, CancellationToken.None);
                 return Refuse(WakeRefusal.PlatformUnavailable);
             }

@@ -3,9 +3,9 @@ using Gateway.Sessions;
 namespace Gateway.FunctionalTests;
 
 /// <summary>A ledger of which nothing was ever written.</summary>
-internal sealed class EmptyLedger : ILedger
+internal class EmptyLedger : ILedger
 {
-    public Task ReportAsync(long minute, IReadOnlyList<MachineUse> uses, CancellationToken cancellationToken) => Task.CompletedTask;
+    public virtual Task ReportAsync(long minute, IReadOnlyList<MachineUse> uses, CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task<(IReadOnlyList<LedgerSum> Days, DateTimeOffset? Began)> ReadDaysAsync(DateOnly first, DateOnly last, DateTimeOffset now, CancellationToken cancellationToken) =>
         Task.FromResult<(IReadOnlyList<LedgerSum>, DateTimeOffset?)>(([.. Enumerable.Range(0, last.DayNumber - first.DayNumber + 1).Select(static _ => new LedgerSum())], null));

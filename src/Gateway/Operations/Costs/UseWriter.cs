@@ -5,10 +5,30 @@ namespace Gateway.Operations.Costs;
 /// <summary>Once a minute takes what the meter gathered to the ledger: one call for hundreds of machines, however much passed.</summary>
 internal sealed partial class UseWriter(UseMeter meter, ILedger ledger, TimeProvider time, ILogger<UseWriter> logger) : BackgroundService
 {
-    // Of the loop, and of the stop after it has ended.
     private long _minute = -1;
 
+    /// <summary>
+    /// Not by the host's time, which a connection that would not end may have used up: what passed in the last minute is told all the same. The map bounds each call.
+    /// </summary>
+    public override Task StopAsync(CancellationToken cancellationToken) => base.StopAsync(CancellationToken.None);
+
+    /// <summary>One loop, whose last turn comes after the listeners have closed: however many ask for the stop, the meter is its alone.</summary>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await TakeTurnsAsync(stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // No visit is left.
+        }
+
+        meter.Turn();
+        await WriteAsync(CancellationToken.None);
+    }
+
+    private async Task TakeTurnsAsync(CancellationToken stoppingToken)
     {
         // In the middle of a turn, so that a timer that is a little early or late falls into the same one.
         var turn = LedgerMonth.Turn.Ticks;
@@ -21,18 +41,7 @@ internal sealed partial class UseWriter(UseMeter meter, ILedger ledger, TimeProv
         while (await timer.WaitForNextTickAsync(stoppingToken));
     }
 
-    /// <summary>
-    /// After the listeners have closed: what passed in the last minute is told as well, also when a connection that would not end has used up the host's time.
-    /// The map bounds each call.
-    /// </summary>
-    public override async Task StopAsync(CancellationToken cancellationToken)
-    {
-        await base.StopAsync(CancellationToken.None);
-        meter.Turn();
-        await WriteAsync(CancellationToken.None);
-    }
-
-    internal async Task TurnAsync(CancellationToken cancellationToken)
+    private async Task TurnAsync(CancellationToken cancellationToken)
     {
         var minute = time.GetUtcNow().ToUnixTimeSeconds() / 60;
         if (_minute != minute)
