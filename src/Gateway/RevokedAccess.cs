@@ -20,9 +20,8 @@ internal sealed partial class RevokedAccess(IServiceProvider services, OpenSocke
 
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
 
-    private readonly Channel<Func<ILasting, bool>> _looks = Channel.CreateUnbounded<Func<ILasting, bool>>(new UnboundedChannelOptions { SingleReader = true });
+    private readonly Channel<Look> _looks = Channel.CreateUnbounded<Look>(new UnboundedChannelOptions { SingleReader = true });
 
-    private Func<ILasting, bool> _isDue = null!;
     private int _ticking;
 
     // Settings are read only when the host has started, so that all faults of the configuration are listed together.
@@ -31,30 +30,36 @@ internal sealed partial class RevokedAccess(IServiceProvider services, OpenSocke
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        _isDue = IsDue;
         _standing = services.GetRequiredService<CredentialStanding>();
         _options = services.GetRequiredService<IOptions<IdentityOptions>>().Value;
-        services.GetRequiredService<IdentityChanges>().CredentialDoubted += id => Look(open => id is null || open.Holder.FindFirst(UserClaims.Credential)?.Value == id);
-        services.GetRequiredService<UserAccess>().Changed += user => Look(open => user is null || open.User == user);
+        services.GetRequiredService<IdentityChanges>().CredentialDoubted += id => LookAt(open => id is null || open.Holder.FindFirst(UserClaims.Credential)?.Value == id);
+        services.GetRequiredService<UserAccess>().Changed += user => LookAt(open => user is null || open.User == user);
         // The request may have waited long for its machine, and what let it in have ended meanwhile.
-        sockets.Added += added => Look(open => open == added);
+        sockets.Added += added => _looks.Writer.TryWrite(new Look(added, null));
         await Task.WhenAll(LookWhenToldAsync(stoppingToken), LookByTimeAsync(stoppingToken));
     }
 
     private bool IsDue(ILasting open) => open.LookAgainAt <= time.GetUtcNow();
 
-    private void Look(Func<ILasting, bool> which) => _looks.Writer.TryWrite(which);
+    private void LookAt(Func<ILasting, bool> which) => _looks.Writer.TryWrite(new Look(null, which));
 
     private async Task LookWhenToldAsync(CancellationToken stoppingToken)
     {
-        await foreach (var which in _looks.Reader.ReadAllAsync(stoppingToken))
+        await foreach (var look in _looks.Reader.ReadAllAsync(stoppingToken))
         {
-            if (which == _isDue)
+            if (look.One is { } one)
+            {
+                await LookAtAsync(one);
+            }
+            else if (look.Which is { } which)
+            {
+                await LookAtAsync(which, stoppingToken);
+            }
+            else
             {
                 Volatile.Write(ref _ticking, 0);
+                await LookAtAsync(IsDue, stoppingToken);
             }
-
-            await LookAtAsync(which, stoppingToken);
         }
     }
 
@@ -66,7 +71,7 @@ internal sealed partial class RevokedAccess(IServiceProvider services, OpenSocke
             // In the one queue, so that only one look writes to a socket; behind a slow store it does not pile up.
             if (Interlocked.Exchange(ref _ticking, 1) == 0)
             {
-                Look(_isDue);
+                _looks.Writer.TryWrite(default);
             }
         }
     }
@@ -121,6 +126,9 @@ internal sealed partial class RevokedAccess(IServiceProvider services, OpenSocke
                 throw new InvalidOperationException($"Nothing ends a {open.GetType().Name}.");
         }
     }
+
+    /// <summary>Neither: at all whose time to look has come.</summary>
+    private readonly record struct Look(ILasting? One, Func<ILasting, bool>? Which);
 
     private static partial class Log
     {

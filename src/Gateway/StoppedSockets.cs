@@ -36,7 +36,7 @@ internal sealed class StoppedSockets(ChangeFeed feed, ISessionMap map, Visits vi
 
     private void OnSessionChanged(UserId user, long epoch)
     {
-        if (sockets.All.Any(socket => socket.User == user))
+        if (sockets.Of(user).Count > 0)
         {
             _ = CloseAsync(user);
         }

@@ -14,7 +14,7 @@ internal sealed class OpenWaits(TimeProvider time)
 
     private readonly ConcurrentDictionary<OpenWait, byte> _waits = new();
 
-    public IEnumerable<OpenWait> All => _waits.Keys;
+    public IEnumerable<OpenWait> All => _waits.Select(static one => one.Key);
 
     /// <summary>Listed until it is disposed.</summary>
     /// <param name="user">Whose workspace it is about.</param>

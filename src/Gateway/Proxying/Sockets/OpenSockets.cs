@@ -10,37 +10,63 @@ internal sealed class OpenSockets(IOptions<ProxyingOptions> options, TimeProvide
     /// <summary>How long a peer has to answer a Close before the connection is cut.</summary>
     private static readonly TimeSpan EchoLimit = TimeSpan.FromSeconds(2);
 
-    private readonly ConcurrentDictionary<OpenSocket, byte> _sockets = new();
+    // A person's are few, and are asked for whenever that person's session changes, on every replica.
+    private readonly ConcurrentDictionary<UserId, OpenSocket[]> _ofUsers = new();
 
-    public int Count => _sockets.Count;
+    private int _count;
 
-    public IEnumerable<OpenSocket> All => _sockets.Keys;
+    public int Count => Volatile.Read(ref _count);
+
+    public IEnumerable<OpenSocket> All
+    {
+        get
+        {
+            foreach (var (_, open) in _ofUsers)
+            {
+                foreach (var socket in open)
+                {
+                    yield return socket;
+                }
+            }
+        }
+    }
 
     /// <summary>Raised when a socket has opened, on its request's own path: must return at once.</summary>
     public event Action<OpenSocket>? Added;
 
+    public IReadOnlyList<OpenSocket> Of(UserId user) => _ofUsers.GetValueOrDefault(user, []);
+
     public void Add(OpenSocket socket)
     {
-        _sockets.TryAdd(socket, 0);
+        _ofUsers.AddOrUpdate(socket.User, static (_, added) => [added], static (_, open, added) => [.. open, added], socket);
+        Interlocked.Increment(ref _count);
         Added?.Invoke(socket);
     }
 
     public void Remove(OpenSocket socket)
     {
-        _sockets.TryRemove(socket, out _);
+        while (_ofUsers.TryGetValue(socket.User, out var open) && open.Contains(socket))
+        {
+            if (open.Length == 1 ? _ofUsers.TryRemove(new(socket.User, open)) : _ofUsers.TryUpdate(socket.User, [.. open.Where(other => other != socket)], open))
+            {
+                Interlocked.Decrement(ref _count);
+                break;
+            }
+        }
+
         socket.Stream.End();
     }
 
     /// <summary>Closes every socket of the machine; answers when all have ended or were cut.</summary>
-    public Task CloseMachineAsync(MachineId machine, ushort code, string reason) => CloseAsync(socket => socket.Machine == machine, code, reason);
+    public Task CloseMachineAsync(MachineId machine, ushort code, string reason) => CloseAsync(All.Where(socket => socket.Machine == machine), code, reason);
 
     /// <summary>Closes the user's sockets on all machines but one.</summary>
-    public Task CloseUserAsync(UserId user, MachineId? except, ushort code, string reason) => CloseAsync(socket => socket.User == user && socket.Machine != except, code, reason);
+    public Task CloseUserAsync(UserId user, MachineId? except, ushort code, string reason) => CloseAsync(Of(user).Where(socket => socket.Machine != except), code, reason);
 
     /// <summary>Closes all, spread over <paramref name="spread"/>, so that their clients do not all come back at once.</summary>
     public async Task CloseAllAsync(ushort code, string reason, TimeSpan spread)
     {
-        var all = _sockets.Keys.ToList();
+        var all = All.ToList();
         var closing = new List<Task>(all.Count);
         for (var i = 0; i < all.Count; i++)
         {
@@ -65,7 +91,7 @@ internal sealed class OpenSockets(IOptions<ProxyingOptions> options, TimeProvide
         using var timer = new PeriodicTimer(after / 5, time);
         while (await timer.WaitForNextTickAsync(stoppingToken))
         {
-            foreach (var socket in _sockets.Keys)
+            foreach (var socket in All)
             {
                 await LookAfterAsync(socket, after, stoppingToken);
             }
@@ -100,8 +126,7 @@ internal sealed class OpenSockets(IOptions<ProxyingOptions> options, TimeProvide
         }
     }
 
-    private Task CloseAsync(Func<OpenSocket, bool> which, ushort code, string reason) =>
-        Task.WhenAll(_sockets.Keys.Where(which).Select(socket => CloseAsync(socket, code, reason)));
+    private Task CloseAsync(IEnumerable<OpenSocket> closing, ushort code, string reason) => Task.WhenAll(closing.Select(socket => CloseAsync(socket, code, reason)));
 
     /// <summary>Answers when it has ended or was cut.</summary>
     public async Task CloseAsync(OpenSocket socket, ushort code, string reason)
