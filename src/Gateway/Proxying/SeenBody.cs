@@ -16,11 +16,6 @@ internal sealed class SeenBody(Stream inner, PipeReader pending, TimeSpan startT
     private const int Began = 1;
     private const int Overdue = 2;
 
-    /// <summary>In bytes. Beyond it a body is more than a form or a call, and what each read costs matters more than how soon it is.</summary>
-    private const int Large = 64 * 1024;
-
-    private long _length;
-
     // Whichever comes first, the first bytes or the time, settles it.
     private int _start;
 
@@ -31,16 +26,9 @@ internal sealed class SeenBody(Stream inner, PipeReader pending, TimeSpan startT
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (_length > Large)
-        {
-            // On the thread that polls the client's socket every piece of 4 KB that the transport reads would be sent on by itself, and nothing read meanwhile.
-            await Task.CompletedTask.ConfigureAwait(ConfigureAwaitOptions.ForceYielding);
-        }
-
         var reading = inner.ReadAsync(buffer, cancellationToken);
         var read = _start == Began || reading.IsCompleted ? await reading : await StartAsync(reading);
         _start = Began;
-        _length += read;
         if (read > 0)
         {
             Traffic.Passed();
