@@ -27,13 +27,7 @@ internal static class ProxyingSetup
         services.AddSingleton<OpenWaits>();
         services.AddHostedService(static provider => provider.GetRequiredService<OpenSockets>());
         services.AddSingleton<PublicListener>();
-        services.Configure<SocketTransportOptions>(static transport =>
-        {
-            transport.MaxReadBufferSize = PublicListener.MostUnread;
-            // Where a socket completes, its connection goes on: handing it to the thread pool would be a switch of threads for each read and write. Unsafe
-            // for what blocks, which the host keeps off these threads.
-            transport.UnsafePreferInlineScheduling = true;
-        });
+        services.Configure<SocketTransportOptions>(static transport => transport.MaxReadBufferSize = PublicListener.MostUnread);
         services.AddSingleton<IConfigureOptions<KestrelServerOptions>>(static provider => provider.GetRequiredService<PublicListener>());
         return services;
     }
