@@ -1,9 +1,10 @@
 namespace Gateway;
 
 /// <summary>
-/// On which threads a request runs. Sockets complete on the threads that poll them, one for each core, because the switch to another thread for each read and
-/// write was a quarter of what a warm request cost. Nothing may block such a thread: its share of all sockets would stand still with it. So bytes that pass through
-/// and the path of a request for a workspace run there, which wait for nothing but sockets, the map and the platform, and never by blocking. All else leaves:
+/// On which threads a request runs. It begins on the thread pool, where the server hands over what a client's connection has read. A wait for a socket of ours, the
+/// workspace's or Redis's, goes on where that socket completes: on one of the threads that poll, one for each core, because another switch for each read and write
+/// was a quarter of what a warm request cost. Nothing may block such a thread: its share of all sockets would stand still with it. So bytes that pass through and
+/// the path of a request for a workspace go on there, which wait for nothing but sockets, the map and the platform, and never by blocking. All else leaves:
 /// authentication, pages and operations may come to code that blocks, above all where the keys that protect cookies are read from Redis.
 /// </summary>
 internal static class SocketThreads
