@@ -47,9 +47,13 @@ internal sealed partial class RevokedAccess(IServiceProvider services, OpenSocke
     {
         await foreach (var look in _looks.Reader.ReadAllAsync(stoppingToken))
         {
+            stoppingToken.ThrowIfCancellationRequested();
             if (look.One is { } one)
             {
-                await LookAtAsync(one);
+                if (!one.Stream.Ended.IsCompleted)
+                {
+                    await LookAtAsync(one);
+                }
             }
             else if (look.Which is { } which)
             {
@@ -128,7 +132,7 @@ internal sealed partial class RevokedAccess(IServiceProvider services, OpenSocke
     }
 
     /// <summary>Neither: at all whose time to look has come.</summary>
-    private readonly record struct Look(ILasting? One, Func<ILasting, bool>? Which);
+    private readonly record struct Look(OpenSocket? One, Func<ILasting, bool>? Which);
 
     private static partial class Log
     {

@@ -1,3 +1,5 @@
+using System.Collections.Concurrent;
+
 namespace Gateway;
 
 /// <summary>
@@ -5,14 +7,15 @@ namespace Gateway;
 /// workspace's or Redis's, goes on where that socket completes: on one of the threads that poll, one for each core, because another switch for each read and write
 /// was a quarter of what a warm request cost. Nothing may block such a thread: its share of all sockets would stand still with it. So bytes that pass through and
 /// the path of a request for a workspace go on there, which wait for nothing but sockets, the map and the platform, and never by blocking. All else leaves:
-/// authentication, pages and operations may come to code that blocks, above all where the keys that protect cookies are read from Redis.
+/// authentication, pages and operations may come to code that blocks, above all where the keys that protect cookies are read from Redis. They have threads of their
+/// own, because the pool, where every request begins, makes only one or two more a second in the place of those that are blocked.
 /// </summary>
 internal static class SocketThreads
 {
     /// <summary>Read by the runtime once, when it makes the first socket; there is no other way to ask for it.</summary>
     private const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
 
-    private static readonly ThreadPoolContext Elsewhere = new();
+    private static readonly OwnThreads Elsewhere = new(Math.Max(4, Environment.ProcessorCount * 2));
 
     /// <summary>Before the first socket is made. What whoever starts the process has set stands.</summary>
     public static void CompleteInline()
@@ -23,7 +26,7 @@ internal static class SocketThreads
         }
     }
 
-    /// <summary>Runs the rest of the pipeline, and whatever in it comes after an await, on the thread pool.</summary>
+    /// <summary>Runs the rest of the pipeline, and whatever in it comes after an await, on threads that may be blocked.</summary>
     public static async Task LeaveAsync(HttpContext context, RequestDelegate next)
     {
         SynchronizationContext.SetSynchronizationContext(Elsewhere);
@@ -38,18 +41,31 @@ internal static class SocketThreads
         await handle(context);
     }
 
-    /// <summary>Every continuation that knows of it goes to the thread pool and knows of it again.</summary>
-    private sealed class ThreadPoolContext : SynchronizationContext
+    /// <summary>Every continuation that knows of it goes to one of these threads, and knows of it again.</summary>
+    private sealed class OwnThreads : SynchronizationContext
     {
-        public override void Post(SendOrPostCallback d, object? state) => ThreadPool.UnsafeQueueUserWorkItem(static call => call.Context.Run(call.Callback, call.State), (Context: this, Callback: d, State: state), preferLocal: false);
+        // No longer than there are requests in progress, which the listeners bound.
+        private readonly BlockingCollection<(SendOrPostCallback Callback, object? State)> _work = [];
+
+        public OwnThreads(int count)
+        {
+            for (var thread = 0; thread < count; thread++)
+            {
+                new Thread(Run) { IsBackground = true, Name = "requests that may block" }.Start();
+            }
+        }
+
+        public override void Post(SendOrPostCallback d, object? state) => _work.Add((d, state));
 
         public override SynchronizationContext CreateCopy() => this;
 
-        private void Run(SendOrPostCallback callback, object? state)
+        private void Run()
         {
-            // The pool clears it again after each item.
-            SetSynchronizationContext(this);
-            callback(state);
+            foreach (var (callback, state) in _work.GetConsumingEnumerable())
+            {
+                SetSynchronizationContext(this);
+                callback(state);
+            }
         }
     }
 }

@@ -16,19 +16,41 @@ internal sealed partial class VisitReports(
     TimeProvider time,
     ILogger<VisitReports> logger) : BackgroundService
 {
-    /// <summary>Not by the host's time, which a connection that would not end may have used up: the goodbye is one call, and the map bounds it.</summary>
-    public override Task StopAsync(CancellationToken cancellationToken) => base.StopAsync(CancellationToken.None);
-
-    /// <summary>Ends after the listeners have closed: no visit is left, so nobody needs to wait for this replica's consent.</summary>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        map.OnConsentAsked((machine, epoch) => consents.AnswerAsync(machine, epoch, stoppingToken));
+        using var timer = new PeriodicTimer(options.Value.ReportEvery, time);
+        do
+        {
+            try
+            {
+                await ReportAsync(stoppingToken);
+            }
+            catch (SessionMapUnavailableException exception)
+            {
+                Log.ReportMissed(logger, exception.Message);
+            }
+        }
+        while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    /// <summary>
+    /// After the listeners have closed: no visit is left, so nobody needs to wait for this replica's consent. Said also when a connection that would not end
+    /// has used up the host's time: it is one call, and the map bounds it.
+    /// </summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await base.StopAsync(CancellationToken.None);
         try
         {
-            await KeepReportingAsync(stoppingToken);
+            if (visits.OpenInTotal == 0)
+            {
+                await map.SayGoodbyeAsync(replica.Name, CancellationToken.None);
+            }
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        catch (SessionMapUnavailableException)
         {
-            await SayGoodbyeAsync();
+            // The lease ends by itself.
         }
     }
 
@@ -58,39 +80,6 @@ internal sealed partial class VisitReports(
         {
             machine.LetGateLapse(options.Value.GateLapses);
             visits.Retire(machine);
-        }
-    }
-
-    private async Task KeepReportingAsync(CancellationToken stoppingToken)
-    {
-        map.OnConsentAsked((machine, epoch) => consents.AnswerAsync(machine, epoch, stoppingToken));
-        using var timer = new PeriodicTimer(options.Value.ReportEvery, time);
-        do
-        {
-            try
-            {
-                await ReportAsync(stoppingToken);
-            }
-            catch (SessionMapUnavailableException exception)
-            {
-                Log.ReportMissed(logger, exception.Message);
-            }
-        }
-        while (await timer.WaitForNextTickAsync(stoppingToken));
-    }
-
-    private async Task SayGoodbyeAsync()
-    {
-        try
-        {
-            if (visits.OpenInTotal == 0)
-            {
-                await map.SayGoodbyeAsync(replica.Name, CancellationToken.None);
-            }
-        }
-        catch (SessionMapUnavailableException)
-        {
-            // The lease ends by itself.
         }
     }
 

@@ -151,9 +151,17 @@ internal sealed partial class WakeInFlight
     /// Whoever was stopping the machine, or ending what hung there, may only be paused, just before its call. Null: that call is refused by the platform from
     /// now on, and what the machine is found to be it stays.
     /// </summary>
-    private async Task<WakeRefusal?> FenceAsync(MachineRecordState former, CancellationToken cancellationToken)
+    private async Task<WakeRefusal?> FenceAsync(MachineRecord former, CancellationToken cancellationToken)
     {
-        if (former is not (MachineRecordState.Stopping or MachineRecordState.Waking))
+        if (former is { State: MachineRecordState.Waking, Lease: not null } && (former.Suspended || IsHung(former)))
+        {
+            // What it would end, it ends under a lease as long as this. One that outlasts it is none of theirs, and where the platform gives none, the machine
+            // is looked at all the same: it may be well.
+            await MachineFence.RaiseAsync(_machines, _request.App, _request.Machine, HungLease, _time, cancellationToken);
+            return null;
+        }
+
+        if (former.State is not MachineRecordState.Stopping)
         {
             return null;
         }

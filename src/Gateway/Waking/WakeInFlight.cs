@@ -135,7 +135,7 @@ internal sealed partial class WakeInFlight
             {
                 await using (claim)
                 {
-                    if (await WakeClaimedAsync(claim, record.State, cancellationToken) is { } outcome)
+                    if (await WakeClaimedAsync(claim, record, cancellationToken) is { } outcome)
                     {
                         return outcome;
                     }
@@ -185,7 +185,7 @@ internal sealed partial class WakeInFlight
     }
 
     /// <summary>Null: the record was taken over meanwhile, and is to be looked at again.</summary>
-    private async Task<WakeOutcome?> WakeClaimedAsync(RecordClaim claim, MachineRecordState former, CancellationToken cancellationToken)
+    private async Task<WakeOutcome?> WakeClaimedAsync(RecordClaim claim, MachineRecord former, CancellationToken cancellationToken)
     {
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, claim.Lost);
         _resumes = claim.Record.Suspended;
@@ -195,14 +195,14 @@ internal sealed partial class WakeInFlight
             var fence = await FenceAsync(former, either.Token);
             if (fence is WakeRefusal.PlatformUnavailable)
             {
-                // It stays one that somebody may still stop.
-                await claim.EndAsync(claim.Record with { State = former }, CancellationToken.None);
+                // It stays one that somebody may still be stopping.
+                await claim.EndAsync(claim.Record with { State = former.State }, CancellationToken.None);
                 return Refuse(WakeRefusal.PlatformUnavailable);
             }
 
             result = fence is { } refusal
                 ? BootResult.Failed(refusal)
-                : await BootAnewAsync(claim, lookFirst: former is MachineRecordState.Waking or MachineRecordState.Stopping, either.Token);
+                : await BootAnewAsync(claim, lookFirst: former.State is MachineRecordState.Waking or MachineRecordState.Stopping, either.Token);
             if (IsSnapshotToBlame(result))
             {
                 result = await StartColdAsync(claim, result.Refusal, either.Token);

@@ -5,30 +5,25 @@ namespace Gateway.Operations.Costs;
 /// <summary>Once a minute takes what the meter gathered to the ledger: one call for hundreds of machines, however much passed.</summary>
 internal sealed partial class UseWriter(UseMeter meter, ILedger ledger, TimeProvider time, ILogger<UseWriter> logger) : BackgroundService
 {
+    private readonly Lock _lock = new();
+
+    // Of the loop, and of the stop after it has ended.
     private long _minute = -1;
+    private Task? _stopping;
 
     /// <summary>
-    /// Not by the host's time, which a connection that would not end may have used up: what passed in the last minute is told all the same. The map bounds each call.
+    /// After the listeners have closed: what passed in the last minute is told as well, also when a connection that would not end has used up the host's time.
+    /// The map bounds each call. Once, however many ask for the stop: the meter is one caller's.
     /// </summary>
-    public override Task StopAsync(CancellationToken cancellationToken) => base.StopAsync(CancellationToken.None);
-
-    /// <summary>One loop, whose last turn comes after the listeners have closed: however many ask for the stop, the meter is its alone.</summary>
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    public override Task StopAsync(CancellationToken cancellationToken)
     {
-        try
+        lock (_lock)
         {
-            await TakeTurnsAsync(stoppingToken);
+            return _stopping ??= StopOnceAsync();
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
-        {
-            // No visit is left.
-        }
-
-        meter.Turn();
-        await WriteAsync(CancellationToken.None);
     }
 
-    private async Task TakeTurnsAsync(CancellationToken stoppingToken)
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         // In the middle of a turn, so that a timer that is a little early or late falls into the same one.
         var turn = LedgerMonth.Turn.Ticks;
@@ -39,6 +34,13 @@ internal sealed partial class UseWriter(UseMeter meter, ILedger ledger, TimeProv
             await TurnAsync(stoppingToken);
         }
         while (await timer.WaitForNextTickAsync(stoppingToken));
+    }
+
+    private async Task StopOnceAsync()
+    {
+        await base.StopAsync(CancellationToken.None);
+        meter.Turn();
+        await WriteAsync(CancellationToken.None);
     }
 
     private async Task TurnAsync(CancellationToken cancellationToken)
