@@ -12,6 +12,9 @@ namespace Gateway;
 /// </summary>
 internal static class SocketThreads
 {
+    /// <summary>The name of the threads that may be blocked.</summary>
+    public const string MayBlock = "requests that may block";
+
     /// <summary>Read by the runtime once, when it makes the first socket; there is no other way to ask for it.</summary>
     private const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
 
@@ -51,7 +54,7 @@ internal static class SocketThreads
         {
             for (var thread = 0; thread < count; thread++)
             {
-                new Thread(Run) { IsBackground = true, Name = "requests that may block" }.Start();
+                new Thread(Run) { IsBackground = true, Name = MayBlock }.Start();
             }
         }
 

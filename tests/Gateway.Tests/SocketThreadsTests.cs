@@ -10,7 +10,7 @@ public sealed class SocketThreadsTests
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
     [Fact]
-    public async Task Request_that_left_goes_on_on_the_thread_pool() =>
+    public async Task Request_that_left_goes_on_on_threads_that_may_be_blocked() =>
         Assert.Equal((true, true), await ThreadsOfAsync(static handle => SocketThreads.LeaveAsync(new DefaultHttpContext(), handle)));
 
     [Fact]
@@ -24,16 +24,16 @@ public sealed class SocketThreadsTests
     public async Task Request_that_came_back_goes_on_where_it_is_completed() => Assert.Equal((true, false), await ThreadsOfAsync(static handle =>
         SocketThreads.LeaveAsync(new DefaultHttpContext(), context => SocketThreads.ReturnAsync(context, handle))));
 
-    /// <summary>Whether the thread pool runs the beginning of a request, and whether it runs what comes after a wait for the other thread.</summary>
+    /// <summary>Whether threads that may be blocked run the beginning of a request, and whether they run what comes after a wait for the other thread.</summary>
     private static async Task<(bool Before, bool After)> ThreadsOfAsync(Func<RequestDelegate, Task> run)
     {
         var arrival = new Arrival();
         var (before, after) = (false, false);
         var request = run(async _ =>
         {
-            before = Thread.CurrentThread.IsThreadPoolThread;
+            before = Thread.CurrentThread.Name == SocketThreads.MayBlock;
             await new ValueTask(arrival, 0);
-            after = Thread.CurrentThread.IsThreadPoolThread;
+            after = Thread.CurrentThread.Name == SocketThreads.MayBlock;
         });
         await arrival.IsAwaited.WaitAsync(Limit, TimeProvider.System);
         new Thread(arrival.Arrive) { IsBackground = true }.Start();
