@@ -89,7 +89,7 @@ internal static class GatewaySetup
 
     /// <summary>
     /// Where a warm request leaves the pipeline: its credential is known, so no handler need judge it, and it is for the workspace, so no route need be
-    /// looked for. Everything else goes on, on the thread pool, and comes to the same <see cref="WorkspaceRequest"/> by its endpoint.
+    /// looked for. Everything else goes on, on threads that may be blocked, and comes to the same <see cref="WorkspaceRequest"/> by its endpoint.
     /// </summary>
     public static void UseKnownCredentials(this WebApplication app)
     {

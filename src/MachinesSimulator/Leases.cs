@@ -14,7 +14,7 @@ internal sealed class Leases(SimulatedCloud cloud, SimulatorOptions options)
     {
         endpoints.MapGet(Path, api.Of("lease.get", call => Wrapped(Standing(Found(call)) ?? throw ApiError.NotFound("no lease"))));
         endpoints.MapPost(Path, api.Of("lease", call => Wrapped(Take(
-            Found(call), call.Nonce, call.Body["ttl"]?.GetValue<int>() ?? (int.TryParse(call.Query("ttl"), out var ttl) ? ttl : 30), call.Body["description"]?.GetValue<string>() ?? "")), 201));
+            Reachable(call), call.Nonce, call.Body["ttl"]?.GetValue<int>() ?? (int.TryParse(call.Query("ttl"), out var ttl) ? ttl : 30), call.Body["description"]?.GetValue<string>() ?? "")), 201));
         endpoints.MapDelete(Path, api.Of("release", Release));
     }
 
@@ -49,13 +49,20 @@ internal sealed class Leases(SimulatedCloud cloud, SimulatorOptions options)
 
     private JsonNode Release(ApiCall call)
     {
-        var machine = Found(call);
+        var machine = Reachable(call);
         Require(machine, call.Nonce);
         (machine.Lease, machine.Nonce) = (null, null);
         return new JsonObject { ["status"] = "success", ["data"] = new JsonObject { ["ok"] = true } };
     }
 
     private SimulatedMachine Found(ApiCall call) => cloud.Machine(call.App, call.Machine!);
+
+    private SimulatedMachine Reachable(ApiCall call)
+    {
+        var machine = Found(call);
+        machine.RequireHost();
+        return machine;
+    }
 
     private JsonObject? Standing(SimulatedMachine machine) => machine.LeaseUntil > Now ? machine.Lease : null;
 

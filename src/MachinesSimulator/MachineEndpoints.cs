@@ -42,11 +42,7 @@ internal sealed class MachineEndpoints(SimulatedCloud cloud, SimulatorOptions op
             throw ApiError.NotFound("machine not found");
         }
 
-        if (machine.HostUnreachable)
-        {
-            throw new ApiError(408, "deadline_exceeded: the machine's host does not answer");
-        }
-
+        machine.RequireHost();
         leases.Require(machine, call.Nonce);
         return machine;
     }

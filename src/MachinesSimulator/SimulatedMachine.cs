@@ -53,6 +53,15 @@ internal sealed class SimulatedMachine : IDisposable
 
     public JsonObject Metadata => (JsonObject)(Config["metadata"] ??= new JsonObject());
 
+    /// <summary>Refuses what only the machine's host could do.</summary>
+    public void RequireHost()
+    {
+        if (HostUnreachable)
+        {
+            throw new ApiError(408, "deadline_exceeded: the machine's host does not answer");
+        }
+    }
+
     public JsonObject Describe(bool lease = false)
     {
         var machine = new JsonObject

@@ -9,6 +9,9 @@ internal static class MachineFence
     private static readonly TimeSpan Lease = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan BetweenTries = TimeSpan.FromSeconds(1);
 
+    /// <summary>Somebody waits for the machine, and the lease ends by itself.</summary>
+    private static readonly TimeSpan ReleaseLimit = TimeSpan.FromSeconds(2);
+
     /// <summary>Waits for a lease that stands to end, at most for <paramref name="limit"/>. The failure is the last one seen.</summary>
     public static async Task<MachinesResult<Done>> RaiseAsync(IMachines machines, string app, MachineId machine, TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
     {
@@ -18,7 +21,9 @@ internal static class MachineFence
             var lease = await machines.LeaseAsync(app, machine, Lease, "taking over", cancellationToken);
             if (lease.IsOk)
             {
-                await machines.ReleaseLeaseAsync(app, machine, lease.Value.Nonce, CancellationToken.None);
+                using var limited = new CancellationTokenSource(ReleaseLimit, time);
+                var release = machines.ReleaseLeaseAsync(app, machine, lease.Value.Nonce, limited.Token);
+                await ((Task)release).ConfigureAwait(ConfigureAwaitOptions.ContinueOnCapturedContext | ConfigureAwaitOptions.SuppressThrowing);
                 return default(Done);
             }
 

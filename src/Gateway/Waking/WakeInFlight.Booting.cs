@@ -151,14 +151,14 @@ internal sealed partial class WakeInFlight
     /// Whoever was stopping the machine, or ending what hung there, may only be paused, just before its call. Null: that call is refused by the platform from
     /// now on, and what the machine is found to be it stays.
     /// </summary>
-    private async Task<WakeRefusal?> FenceAsync(MachineRecord former, CancellationToken cancellationToken)
+    /// <exception cref="OperationCanceledException">The record was taken over.</exception>
+    private async Task<WakeRefusal?> FenceAsync(RecordClaim claim, MachineRecord former, CancellationToken cancellationToken)
     {
         if (former is { State: MachineRecordState.Waking, Lease: not null } && (former.Suspended || IsHung(former)))
         {
             // What it would end, it ends under a lease as long as this. One that outlasts it is none of theirs, and where the platform gives none, the machine
             // is looked at all the same: it may be well.
             await MachineFence.RaiseAsync(_machines, _request.App, _request.Machine, HungLease, _time, cancellationToken);
-            return null;
         }
 
         if (former.State is not MachineRecordState.Stopping)
@@ -166,14 +166,26 @@ internal sealed partial class WakeInFlight
             return null;
         }
 
-        var fence = await MachineFence.RaiseAsync(_machines, _request.App, _request.Machine, _deadline - _time.GetUtcNow() - _options.FailurePause, _time, cancellationToken);
-        return fence.Failure?.Kind switch
+        // A host that does not answer gives no lease, however long it is asked for one.
+        if ((await LookAsync(cancellationToken)).Refusal is { } refusal)
         {
-            null => null,
-            MachinesFailureKind.NotFound => WakeRefusal.Gone,
-            MachinesFailureKind.Forbidden or MachinesFailureKind.Invalid => WakeRefusal.Forbidden,
-            _ => WakeRefusal.PlatformUnavailable,
-        };
+            return refusal;
+        }
+
+        var fence = await MachineFence.RaiseAsync(_machines, _request.App, _request.Machine, _deadline - _time.GetUtcNow() - _options.FailurePause, _time, cancellationToken);
+        if (!fence.IsOk)
+        {
+            return fence.Failure.Kind switch
+            {
+                MachinesFailureKind.NotFound => WakeRefusal.Gone,
+                MachinesFailureKind.Forbidden or MachinesFailureKind.Invalid => WakeRefusal.Forbidden,
+                _ => WakeRefusal.PlatformUnavailable,
+            };
+        }
+
+        await claim.WriteAsync(Begun(claim.Record), cancellationToken);
+        cancellationToken.ThrowIfCancellationRequested();
+        return null;
     }
 
     /// <summary>Null: the platform is starting it, or it runs. One accepted start at most; another only after a refusal or an unclear answer.</summary>

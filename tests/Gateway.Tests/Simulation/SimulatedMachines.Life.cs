@@ -69,6 +69,11 @@ internal sealed partial class SimulatedMachines
                 return found.Failure;
             }
 
+            if (found.Value.HostUnreachable)
+            {
+                return Unreachable();
+            }
+
             if (found.Value.Lease is { } lease && lease.ExpiresAt > now)
             {
                 return new MachinesFailure(MachinesFailureKind.LeaseHeld, 409, "lease currently held by another") { RetryAfter = lease.ExpiresAt - now };

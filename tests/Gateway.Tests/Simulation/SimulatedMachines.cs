@@ -222,7 +222,7 @@ internal sealed partial class SimulatedMachines(TimeProvider time) : IMachines
 
         if (machine.HostUnreachable)
         {
-            return new MachinesFailure(MachinesFailureKind.Unavailable, 503, "host unreachable");
+            return Unreachable();
         }
 
         // Fly refuses a stale nonce as well as a missing one while somebody holds the lease; a nonce of no current lease is refused too.
@@ -234,6 +234,8 @@ internal sealed partial class SimulatedMachines(TimeProvider time) : IMachines
 
         return change(machine);
     }
+
+    private static MachinesFailure Unreachable() => new(MachinesFailureKind.Unavailable, 503, "host unreachable");
 
     private string NewVersion() => string.Create(CultureInfo.InvariantCulture, $"01SIM{++_made:D21}");
 
