@@ -154,10 +154,10 @@ internal sealed partial class WakeInFlight
     /// <exception cref="OperationCanceledException">The record was taken over.</exception>
     private async Task<WakeRefusal?> FenceAsync(RecordClaim claim, MachineRecord former, CancellationToken cancellationToken)
     {
-        if (former is { State: MachineRecordState.Waking, Lease: not null } && (former.Suspended || IsHung(former)))
+        if (former.State is MachineRecordState.Waking && (former.Suspended || IsHung(former)))
         {
-            // What it would end, it ends under a lease as long as this. One that outlasts it is none of theirs, and where the platform gives none, the machine
-            // is looked at all the same: it may be well.
+            // What its owner would end, they end under a lease as long as this. One that outlasts it is none of theirs, and where the platform gives none, the
+            // machine is looked at all the same: it may be well.
             await MachineFence.RaiseAsync(_machines, _request.App, _request.Machine, HungLease, _time, cancellationToken);
         }
 

@@ -31,6 +31,22 @@ public sealed class EndingTakeoverTests
         await AssertThatTheLateEndDoesNoHarmAsync(world);
     });
 
+    [Theory]
+    [InlineData(nameof(MachineRecordState.Waking))]
+    [InlineData(nameof(MachineRecordState.Awake))]
+    public void Late_end_after_a_drain_that_was_undone_takes_the_machine_from_nobody(string undone) => WakingWorld.Run(async world =>
+    {
+        await world.Machines.StartAsync(WakingWorld.App, world.Machine, null, CancellationToken.None);
+        // A drain has a lease of its own, and neither whoever undoes it nor the waker leaves one.
+        await WriteAsync(world, Asleep(world) with { State = Enum.Parse<MachineRecordState>(undone), Suspended = true });
+        var late = (await world.Machines.LeaseAsync(WakingWorld.App, world.Machine, TimeSpan.FromSeconds(20), "ending", CancellationToken.None)).Value!;
+
+        Assert.IsType<WakeOutcome.Awake>(await world.Replica("two").WakeAsync(hold: Long));
+
+        var stop = await world.Machines.StopAsync(WakingWorld.App, world.Machine, null, late.Nonce, CancellationToken.None);
+        Assert.Equal(MachinesFailureKind.LeaseHeld, stop.Failure?.Kind);
+    });
+
     private static async Task AssertThatTheLateEndDoesNoHarmAsync(WakingWorld world)
     {
         var paused = new SimulatedReplica("paused");
