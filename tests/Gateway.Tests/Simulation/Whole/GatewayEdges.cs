@@ -139,6 +139,11 @@ internal sealed class PlatformLine(GatewayProcess gateway, WholeSystem system) :
 
     public async Task<T> CallAsync<T>(string action, string target, Func<Task<T>> call)
     {
+        if (action is ("stop" or "suspend") && system.PausesBeforeStop(gateway, new MachineId(target)))
+        {
+            await Task.Yield();
+        }
+
         var answer = new TaskCompletionSource<T>();
         system.Tally.Count("platform: " + action);
         system.Promises.Asking(action, target, gateway);

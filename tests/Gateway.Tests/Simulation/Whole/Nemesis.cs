@@ -43,7 +43,7 @@ internal sealed class Nemesis
     /// <summary>Peace: everything works again, and goes on from what was done.</summary>
     public void End()
     {
-        _ended = true;
+        (_ended, _system.PausesNextStop) = (true, false);
         var (redis, machines) = (_system.Redis, _system.Machines);
         (redis.IsAway, redis.LosesCalls, redis.SlowCalls) = (false, 0, 0);
         (redis.LosesMessages, redis.DelaysMessages, redis.RepeatsMessages) = (0, 0, 0);

@@ -9,6 +9,7 @@ internal sealed class NemesisFaults(WholeSystem system, Func<bool> isPeace)
     [
         ("gateway killed", Kill),
         ("gateway paused", Pause),
+        ("gateway paused before a stop", () => system.PausesNextStop = true),
         ("gateway isolated", Isolate),
         ("clock jumped", JumpClock),
         ("redis line cut", CutLine),
@@ -48,20 +49,7 @@ internal sealed class NemesisFaults(WholeSystem system, Func<bool> isPeace)
         }
     }
 
-    private void Pause() => OnGateway(gateway =>
-    {
-        if (gateway.Context.IsPaused)
-        {
-            return;
-        }
-
-        gateway.Context.Pause();
-        World.After(World.Between(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(World.Chance(0.2) ? 400 : 60)), () =>
-        {
-            gateway.TroubledAt = World.Now;
-            gateway.Context.Resume();
-        });
-    });
+    private void Pause() => OnGateway(gateway => system.Pause(gateway, World.Between(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(World.Chance(0.2) ? 400 : 60))));
 
     private void Isolate() => OnGateway(gateway => For(60, () => gateway.IsIsolated = true, () => (gateway.IsIsolated, gateway.TroubledAt) = (false, World.Now)));
 

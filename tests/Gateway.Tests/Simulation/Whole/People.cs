@@ -56,13 +56,13 @@ internal sealed class People(WholeSystem system)
     }
 
     /// <summary>Some come back at the very moment at which their machine is put to sleep: chance alone would bring that about too seldom.</summary>
-    public void ComeBack(MachineId machine)
+    public void ComeBack(MachineId machine, double probability, TimeSpan within)
     {
-        if (!_ended && !system.Size.Everyday && World.Chance(0.15))
+        if (!_ended && !system.Size.Everyday && World.Chance(probability))
         {
             var name = system.Machines.NameOf(machine);
             var user = system.Users.First(user => system.IsOf(user, name));
-            World.After(World.Between(TimeSpan.Zero, TimeSpan.FromMilliseconds(500)), () => _ = SendAsync(user, World.Pick(Quick)));
+            World.After(World.Between(TimeSpan.Zero, within), () => _ = SendAsync(user, World.Pick(Quick)));
         }
     }
 

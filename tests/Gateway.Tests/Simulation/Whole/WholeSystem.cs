@@ -24,6 +24,7 @@ internal sealed class WholeSystem : IDisposable
 
     private readonly Dictionary<string, UserId> _names = [];
     private readonly List<GatewayProcess> _former = [];
+    private readonly People _people;
     private int _started;
 
     private WholeSystem(int seed, WholeSize size)
@@ -31,6 +32,7 @@ internal sealed class WholeSystem : IDisposable
         (Seed, Size) = (seed, size);
         World = new SeededWorld(seed);
         Promises = new Promises(this);
+        _people = new People(this);
         World.Broken = exception => Promises.Break(5, $"nobody caught {exception}");
         Redis = new WholeRedis(World, Tally, Promises);
         Options = new WholeOptions(size.Everyday);
@@ -57,6 +59,9 @@ internal sealed class WholeSystem : IDisposable
     public WholeSize Size { get; }
 
     public SeededWorld World { get; }
+
+    /// <summary>Whoever ends a machine next is paused before that. Written by the nemesis and <see cref="PausesBeforeStop"/>.</summary>
+    public bool PausesNextStop { get; set; }
 
     public Tally Tally { get; } = new();
 
@@ -116,6 +121,35 @@ internal sealed class WholeSystem : IDisposable
         return gateway;
     }
 
+    public void Pause(GatewayProcess gateway, TimeSpan span)
+    {
+        if (gateway.Context.IsPaused)
+        {
+            return;
+        }
+
+        gateway.Context.Pause();
+        World.After(span, () =>
+        {
+            gateway.TroubledAt = World.Now;
+            gateway.Context.Resume();
+        });
+    }
+
+    /// <summary>Whether the nemesis pauses the gateway now that it is about to end the machine, for about as long as the leases that others wait for.</summary>
+    public bool PausesBeforeStop(GatewayProcess gateway, MachineId machine)
+    {
+        if (!PausesNextStop)
+        {
+            return false;
+        }
+
+        PausesNextStop = false;
+        Pause(gateway, World.Between(TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(12)));
+        _people.ComeBack(machine, 0.8, TimeSpan.FromSeconds(3));
+        return true;
+    }
+
     public void Kill(GatewayProcess gateway)
     {
         World.Note("killed", gateway.Name);
@@ -136,19 +170,18 @@ internal sealed class WholeSystem : IDisposable
             StartGateway();
         }
 
-        var people = new People(this);
         var nemesis = new Nemesis(this);
-        Promises.Draining = people.ComeBack;
-        people.Begin();
+        Promises.Draining = machine => _people.ComeBack(machine, 0.15, TimeSpan.FromMilliseconds(500));
+        _people.Begin();
         nemesis.Begin();
         World.Pass(TimeSpan.FromHours(Size.Hours));
         nemesis.End();
-        people.End();
+        _people.End();
         // The longest pause after failures is five minutes, and then somebody may try again.
         World.Pass(TimeSpan.FromMinutes(12));
-        people.AskOnce();
-        PassUntil(() => people.AreServed, TimeSpan.FromMinutes(15));
-        people.ExpectServed();
+        _people.AskOnce();
+        PassUntil(() => _people.AreServed, TimeSpan.FromMinutes(15));
+        _people.ExpectServed();
         // Idle, with all that can come between: a lease of a dead gateway, a stop given up, a sweep, and what a clock that was fast put off.
         PassUntil(() => Machines.Machines.All(IsAsleep), Options.Idling.AttachedFor + Options.Idling.ReplicaLease + TimeSpan.FromMinutes(20));
         // And stays so, but that a long suspended one is stopped: such a stop comes to its end.

@@ -20,7 +20,7 @@ public sealed class WholeSystemTests(ITestOutputHelper output)
         "session: none > Provisioning", "session: Provisioning > Assigned", "session: Provisioning > Failed", "machine put to sleep: stop", "machine put to sleep: suspend",
         "machine: write refused", "session: write refused", "gateway: StopAbandoned", "gateway: StopObjected", "gateway: WakeTakenOver", "gateway: ResumeGivenUp", "gateway: WakingAlone",
         "gateway: MapRebuilt", "gateway: MachineUnreachable", "socket closed for idleness", "forward: never reached",
-        "fault: gateway killed", "fault: gateway paused", "fault: gateway isolated", "fault: clock jumped", "fault: redis line cut", "fault: redis outage",
+        "fault: gateway killed", "fault: gateway paused", "fault: gateway paused before a stop", "fault: gateway isolated", "fault: clock jumped", "fault: redis line cut", "fault: redis outage",
         "fault: redis lost writes", "fault: redis flushed", "fault: redis call lost", "fault: redis slow", "fault: message lost", "fault: message late", "fault: message twice",
         "fault: platform errs", "fault: platform refuses all", "fault: answers lost", "fault: platform slow", "fault: host full", "fault: host unreachable", "fault: region full",
         "fault: quota used up", "fault: boots fail", "fault: boots slow", "fault: process ended", "fault: stopped behind our back", "fault: destroyed behind our back",
