@@ -10,12 +10,12 @@ COPY src/Gateway src/Gateway
 ARG TARGETARCH=amd64
 RUN dotnet publish src/Gateway -c Release --no-restore -r linux-$(echo $TARGETARCH | sed s/amd64/x64/) -o /app
 
-# No shell, no package manager, no root: the gateway and the runtime it needs.
-FROM mcr.microsoft.com/dotnet/aspnet:10.0-noble-chiseled
+# No shell, no package manager, no root: what the gateway and the runtime it brings need.
+FROM mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled
 WORKDIR /app
 COPY --from=build /app .
 # Server GC reserves memory for every core; one small machine does better without.
 ENV DOTNET_gcServer=0 DOTNET_TieredPGO=1 ASPNETCORE_HTTP_PORTS=
 USER $APP_UID
 EXPOSE 8080 9090
-ENTRYPOINT ["dotnet", "Gateway.dll"]
+ENTRYPOINT ["./Gateway"]
