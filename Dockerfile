@@ -7,8 +7,9 @@ COPY src/Gateway/Gateway.csproj src/Gateway/packages.lock.json src/Gateway/
 RUN dotnet restore src/Gateway --locked-mode -p:PublishReadyToRun=true
 COPY appsettings.json ./
 COPY src/Gateway src/Gateway
-ARG TARGETARCH=amd64
-RUN dotnet publish src/Gateway -c Release --no-restore -r linux-$(echo $TARGETARCH | sed s/amd64/x64/) -o /app
+# The builder's own word for the platform; a default here would win over it.
+ARG TARGETARCH
+RUN dotnet publish src/Gateway -c Release --no-restore -r linux-$(echo ${TARGETARCH:-amd64} | sed s/amd64/x64/) -o /app
 
 # No shell, no package manager, no root: what the gateway and the runtime it brings need.
 FROM mcr.microsoft.com/dotnet/runtime-deps:10.0-noble-chiseled

@@ -38,6 +38,11 @@ internal sealed record MachineRecord
     [JsonPropertyName("lease")]
     public RecordLease? Lease { get; init; }
 
+    /// <summary>Whoever began to stop it has not been shut out since: a late call of theirs would still be carried out. The waker's own, and of no meaning but in <c>waking</c>.</summary>
+    [JsonPropertyName("stop_open")]
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public bool StopOpen { get; init; }
+
     /// <summary>How far whoever has the lease says it is; renewed with the lease. A word of the waker's steps, for people only.</summary>
     [JsonPropertyName("step")]
     public string? Step { get; init; }
@@ -85,7 +90,7 @@ internal sealed record MachineRecord
     /// What it becomes when the platform has it running and nobody who wrote it down started it: maybe another life than the last that is known, which
     /// whoever comes next probes and the idle stopper takes in hand.
     /// </summary>
-    public MachineRecord Found(DateTimeOffset now) => this with { State = MachineRecordState.Waking, Boot = NextBoot(now), Address = null };
+    public MachineRecord Found(DateTimeOffset now) => this with { State = MachineRecordState.Waking, Boot = NextBoot(now), Address = null, StopOpen = State is MachineRecordState.Stopping };
 
     /// <summary>As it is believed: see <see cref="WriterClock"/>.</summary>
     public MachineRecord Believed()

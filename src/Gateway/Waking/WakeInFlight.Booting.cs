@@ -55,14 +55,14 @@ internal sealed partial class WakeInFlight
 
     /// <summary>
     /// A process that stays up and never answers well would be "already started" for ever, and its user locked out. Under the platform's lease, so that
-    /// this call of a paused owner is refused when somebody else has gone on. Refused now, or when the machine cannot be looked at, nothing is ended and the
-    /// start is asked for all the same; so it is when nothing runs there. Not null: it is not ended, because it gave a good answer after all, or took no
-    /// connection and was not found to hang twice before; that is then what became of the wake.
+    /// this call of a paused owner is refused when somebody else has gone on. Refused for longer than a fence stands, or when the machine cannot be looked
+    /// at, nothing is ended and the start is asked for all the same; so it is when nothing runs there. Not null: it is not ended, because it gave a good
+    /// answer after all, or took no connection and was not found to hang twice before; that is then what became of the wake.
     /// </summary>
     /// <exception cref="OperationCanceledException">The record was taken over.</exception>
     private async Task<BootResult?> EndHungAsync(RecordClaim claim, CancellationToken cancellationToken)
     {
-        var lease = await _machines.LeaseAsync(_request.App, _request.Machine, HungLease, "ending a process that hangs", cancellationToken);
+        var lease = await MachineFence.TakeAsync(_machines, _request.App, _request.Machine, HungLease, "ending a process that hangs", MachineFence.Lease, _time, cancellationToken);
         if (!lease.IsOk)
         {
             return null;
@@ -154,15 +154,15 @@ internal sealed partial class WakeInFlight
     /// <exception cref="OperationCanceledException">The record was taken over.</exception>
     private async Task<WakeRefusal?> FenceAsync(RecordClaim claim, MachineRecord former, CancellationToken cancellationToken)
     {
-        if (former.State is MachineRecordState.Waking && (former.Suspended || IsHung(former)))
+        if (!claim.Record.StopOpen)
         {
-            // What its owner would end, they end under a lease as long as this. One that outlasts it is none of theirs, and where the platform gives none, the
-            // machine is looked at all the same: it may be well.
-            await MachineFence.RaiseAsync(_machines, _request.App, _request.Machine, HungLease, _time, cancellationToken);
-        }
+            if (former.State is MachineRecordState.Waking && (former.Suspended || IsHung(former)))
+            {
+                // What its owner would end, they end under a lease as long as this. One that outlasts it is none of theirs, and where the platform gives none,
+                // the machine is looked at all the same: it may be well.
+                await MachineFence.RaiseAsync(_machines, _request.App, _request.Machine, HungLease, _time, cancellationToken);
+            }
 
-        if (former.State is not MachineRecordState.Stopping)
-        {
             return null;
         }
 
@@ -172,7 +172,8 @@ internal sealed partial class WakeInFlight
             return refusal;
         }
 
-        var fence = await MachineFence.RaiseAsync(_machines, _request.App, _request.Machine, _deadline - _time.GetUtcNow() - _options.FailurePause, _time, cancellationToken);
+        // What is left is enough for a boot: one that is cut short says nothing of the machine.
+        var fence = await MachineFence.RaiseAsync(_machines, _request.App, _request.Machine, _deadline - _time.GetUtcNow() - _options.BootLimit, _time, cancellationToken);
         if (!fence.IsOk)
         {
             return fence.Failure.Kind switch
@@ -183,7 +184,7 @@ internal sealed partial class WakeInFlight
             };
         }
 
-        await claim.WriteAsync(Begun(claim.Record), cancellationToken);
+        await claim.WriteAsync(claim.Record with { StopOpen = false }, cancellationToken);
         cancellationToken.ThrowIfCancellationRequested();
         return null;
     }

@@ -161,6 +161,10 @@ internal sealed partial class WakeInFlight
         await _map.WaitForChangeAsync(_request.Machine, record.Epoch, left < OnePoll && left > TimeSpan.Zero ? left : OnePoll, cancellationToken);
     }
 
+    /// <summary>
+    /// A takeover of a wake, too, is a life of its own: a map that fails over forgets that a wake had come to its end, and the machine may have died since
+    /// then. One start is enough all the same: whoever takes over looks first.
+    /// </summary>
     private Task<RecordClaim?> ClaimAsync(MachineRecord record, CancellationToken cancellationToken)
     {
         if (record.State is MachineRecordState.Waking)
@@ -168,24 +172,18 @@ internal sealed partial class WakeInFlight
             Log.WakeTakenOver(_logger, _request.Machine.Value, record.Lease?.Owner ?? "");
         }
 
-        // One that somebody may still be stopping says so until that is certainly over, so that whoever takes over from us knows as well.
-        var next = record.State is MachineRecordState.Stopping ? record : Begun(record);
+        var next = record with
+        {
+            State = MachineRecordState.Waking,
+            Boot = record.NextBoot(_time.GetUtcNow()),
+            Address = null,
+            StopOpen = record.State is MachineRecordState.Stopping || record is { State: MachineRecordState.Waking, StopOpen: true },
+            Failure = Remembered(record.Failure),
+            Charge = _request.Charge,
+            ChangedAt = _time.GetUtcNow(),
+        };
         return RecordClaim.TakeAsync(_map, next, _replica, _time, cancellationToken, record => record with { Step = WakeSteps.NameOf(Progress.Current) });
     }
-
-    /// <summary>
-    /// A takeover of a wake, too, is a life of its own: a map that fails over forgets that a wake had come to its end, and the machine may have died since
-    /// then. One start is enough all the same: whoever takes over looks first.
-    /// </summary>
-    private MachineRecord Begun(MachineRecord record) => record with
-    {
-        State = MachineRecordState.Waking,
-        Boot = record.NextBoot(_time.GetUtcNow()),
-        Address = null,
-        Failure = Remembered(record.Failure),
-        Charge = _request.Charge,
-        ChangedAt = _time.GetUtcNow(),
-    };
 
     /// <summary>Null: the record was taken over meanwhile, and is to be looked at again.</summary>
     private async Task<WakeOutcome?> WakeClaimedAsync(RecordClaim claim, MachineRecord former, CancellationToken cancellationToken)
@@ -209,7 +207,7 @@ internal sealed partial class WakeInFlight
         }
         catch (OperationCanceledException)
         {
-            result = BootResult.Failed(claim.Record.State is MachineRecordState.Stopping ? WakeRefusal.PlatformUnavailable : WakeRefusal.NeverHealthy);
+            result = BootResult.Failed(claim.Record.StopOpen ? WakeRefusal.PlatformUnavailable : WakeRefusal.NeverHealthy);
         }
 
         return await WriteDownAsync(claim, result);
@@ -268,8 +266,7 @@ internal sealed partial class WakeInFlight
         return result.Refusal switch
         {
             WakeRefusal.Gone => record with { State = MachineRecordState.Gone, Failure = null },
-            // It stays one that somebody may still be stopping.
-            _ when record.State is MachineRecordState.Stopping => record,
+            WakeRefusal.PlatformUnavailable or WakeRefusal.HostUnreachable when record.StopOpen => record with { State = MachineRecordState.Stopping },
             // Nothing was learnt about the machine: the next request tries again.
             WakeRefusal.PlatformUnavailable or WakeRefusal.CapacityShort => record with { State = MachineRecordState.Asleep },
             _ => record with { State = MachineRecordState.Failed, Failure = Failure(record.Failure, result.Refusal, _options.FailurePause) },

@@ -74,4 +74,29 @@ public sealed class StoppingTakeoverTests
 
         Assert.InRange(world.Time.GetUtcNow() - began, TimeSpan.Zero, TimeSpan.FromSeconds(5));
     });
+
+    [Fact]
+    public void Lease_that_comes_too_late_for_a_boot_is_no_failure_of_the_machine() => WakingWorld.Run(async world =>
+    {
+        await world.WriteRecordAsync(MachineRecordState.Stopping);
+        await world.Machines.LeaseAsync(WakingWorld.App, world.Machine, TimeSpan.FromSeconds(100), "somebody else", CancellationToken.None);
+        world.Machines.ReadyDelay = TimeSpan.FromSeconds(30);
+
+        var refused = Assert.IsType<WakeOutcome.Refused>(await world.Replica().WakeAsync(hold: Long));
+
+        Assert.Equal(WakeRefusal.PlatformUnavailable, refused.Reason);
+        Assert.Equal((MachineRecordState.Stopping, null), (world.Record!.State, world.Record.Failure));
+    });
+
+    [Fact]
+    public void Lease_that_could_not_be_given_back_does_not_keep_a_frozen_process_alive() => WakingWorld.Run(async world =>
+    {
+        world.Machines.SetState(world.Machine, PlatformState.Suspended);
+        world.Machines.NextBoots(world.Machine, BootBehaviour.HealthyWhenCold);
+        await world.Map.For("other").WriteAsync(
+            new MachineRecord { Machine = world.Machine, App = WakingWorld.App, State = MachineRecordState.Asleep, Boot = 1, Suspended = true }, CancellationToken.None);
+        world.Machines.Delay("release", TimeSpan.FromSeconds(3));
+
+        Assert.IsType<WakeOutcome.Awake>(await world.Replica().WakeAsync(hold: Long));
+    });
 }
