@@ -39,12 +39,11 @@ public sealed class EndingTakeoverTests
         await world.Machines.StartAsync(WakingWorld.App, world.Machine, null, CancellationToken.None);
         // A drain has a lease of its own, and neither whoever undoes it nor the waker leaves one.
         await WriteAsync(world, Asleep(world) with { State = Enum.Parse<MachineRecordState>(undone), Suspended = true });
-        var late = (await world.Machines.LeaseAsync(WakingWorld.App, world.Machine, TimeSpan.FromSeconds(20), "ending", CancellationToken.None)).Value!;
+        var late = await world.PlatformLeaseAsync(TimeSpan.FromSeconds(20));
 
         Assert.IsType<WakeOutcome.Awake>(await world.Replica("two").WakeAsync(hold: Long));
 
-        var stop = await world.Machines.StopAsync(WakingWorld.App, world.Machine, null, late.Nonce, CancellationToken.None);
-        Assert.Equal(MachinesFailureKind.LeaseHeld, stop.Failure?.Kind);
+        await world.AssertLateStopIsRefusedAsync(late);
     });
 
     private static async Task AssertThatTheLateEndDoesNoHarmAsync(WakingWorld world)

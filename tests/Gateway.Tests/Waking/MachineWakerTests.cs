@@ -279,7 +279,7 @@ public sealed class MachineWakerTests
     [Fact]
     public void Lease_that_somebody_else_holds_for_minutes_is_a_clear_refusal_and_its_end_lets_the_next_request_in() => WakingWorld.Run(async world =>
     {
-        await world.Machines.LeaseAsync(WakingWorld.App, world.Machine, TimeSpan.FromMinutes(4), "somebody else", CancellationToken.None);
+        await world.PlatformLeaseAsync(TimeSpan.FromMinutes(4));
         var replica = world.Replica();
 
         var asked = world.Time.GetUtcNow();
@@ -332,12 +332,12 @@ public sealed class MachineWakerTests
         world.Machines.ReadyDelay = TimeSpan.FromSeconds(4);
         var waking = world.Replica().WakeAsync(hold: TimeSpan.FromMinutes(1));
         await Task.Delay(TimeSpan.FromSeconds(2), world.Time);
-        var lease = await world.Machines.LeaseAsync(WakingWorld.App, world.Machine, TimeSpan.FromSeconds(20), "ending", CancellationToken.None);
+        var lease = await world.PlatformLeaseAsync(TimeSpan.FromSeconds(20));
         await Task.Delay(TimeSpan.FromSeconds(6), world.Time);
 
         // It answers by now, and the call that ends it was on its way.
-        await world.Machines.StopAsync(WakingWorld.App, world.Machine, null, lease.Value!.Nonce, CancellationToken.None);
-        await world.Machines.ReleaseLeaseAsync(WakingWorld.App, world.Machine, lease.Value.Nonce, CancellationToken.None);
+        await world.Machines.StopAsync(WakingWorld.App, world.Machine, null, lease.Nonce, CancellationToken.None);
+        await world.Machines.ReleaseLeaseAsync(WakingWorld.App, world.Machine, lease.Nonce, CancellationToken.None);
 
         Assert.IsType<WakeOutcome.Awake>(await waking);
         Assert.Equal((2, PlatformState.Started), (world.Machines.AcceptedStarts(world.Machine), world.Machines.Find(world.Machine)!.State));

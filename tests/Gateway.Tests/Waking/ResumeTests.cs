@@ -166,7 +166,7 @@ public sealed class ResumeTests
         var waking = replica.WakeAsync(hold: TimeSpan.FromMinutes(2));
         await UntilAsync(world, () => world.Machines.Find(world.Machine)!.State is PlatformState.Started);
         // Somebody who died has the platform's lease for some more seconds.
-        await world.Machines.LeaseAsync(WakingWorld.App, world.Machine, world.Options.ResumeLimit + TimeSpan.FromSeconds(8), "gone", CancellationToken.None);
+        await world.PlatformLeaseAsync(world.Options.ResumeLimit + TimeSpan.FromSeconds(8));
 
         Assert.Equal([Assert.IsType<WakeOutcome.Awake>(await waking).Boot], replica.Probe.Boots);
         Assert.Equal(0, world.Machines.CallsOf("stop"));

@@ -40,12 +40,11 @@ public sealed class StoppingTakeoverTests
         };
         _ = world.Replica(replica: dying).WakeAsync(hold: Long);
         await dying.Died.WaitAsync(Long, world.Time);
-        var late = (await world.Machines.LeaseAsync(WakingWorld.App, world.Machine, PlatformLease, "stop", CancellationToken.None)).Value!;
+        var late = await world.PlatformLeaseAsync(PlatformLease);
 
         Assert.IsType<WakeOutcome.Awake>(await world.Replica("two").WakeAsync(hold: Long));
 
-        var stop = await world.Machines.StopAsync(WakingWorld.App, world.Machine, null, late.Nonce, CancellationToken.None);
-        Assert.Equal(MachinesFailureKind.LeaseHeld, stop.Failure?.Kind);
+        await world.AssertLateStopIsRefusedAsync(late);
     });
 
     [Fact]
@@ -79,7 +78,7 @@ public sealed class StoppingTakeoverTests
     public void Lease_that_comes_too_late_for_a_boot_is_no_failure_of_the_machine() => WakingWorld.Run(async world =>
     {
         await world.WriteRecordAsync(MachineRecordState.Stopping);
-        await world.Machines.LeaseAsync(WakingWorld.App, world.Machine, TimeSpan.FromSeconds(100), "somebody else", CancellationToken.None);
+        await world.PlatformLeaseAsync(TimeSpan.FromSeconds(100));
         world.Machines.ReadyDelay = TimeSpan.FromSeconds(30);
 
         var refused = Assert.IsType<WakeOutcome.Refused>(await world.Replica().WakeAsync(hold: Long));

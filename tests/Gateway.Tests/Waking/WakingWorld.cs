@@ -1,10 +1,12 @@
 using System.Diagnostics.Metrics;
+using Gateway.Machines;
 using Gateway.Sessions;
 using Gateway.Tests.Simulation;
 using Gateway.Waking;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
+using Xunit;
 
 namespace Gateway.Tests.Waking;
 
@@ -53,6 +55,13 @@ internal sealed class WakingWorld
     }
 
     public MachineRecord? Record => Map.Machines.SingleOrDefault(record => record.Machine == Machine);
+
+    /// <summary>Somebody else has the platform's lease of the machine.</summary>
+    public async Task<MachineLease> PlatformLeaseAsync(TimeSpan duration) => (await Machines.LeaseAsync(App, Machine, duration, "somebody else", CancellationToken.None)).Value!;
+
+    /// <summary>Whoever had that lease is refused by now, however late their call comes.</summary>
+    public async Task AssertLateStopIsRefusedAsync(MachineLease late) =>
+        Assert.Equal(MachinesFailureKind.LeaseHeld, (await Machines.StopAsync(App, Machine, null, late.Nonce, CancellationToken.None)).Failure?.Kind);
 
     /// <summary>Another replica holds the record, or did.</summary>
     public async Task WriteRecordAsync(MachineRecordState state, string? owner = null, TimeSpan lease = default, long boot = 1, string? address = null) =>

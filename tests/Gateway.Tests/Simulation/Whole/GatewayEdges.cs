@@ -139,7 +139,7 @@ internal sealed class PlatformLine(GatewayProcess gateway, WholeSystem system) :
 
     public async Task<T> CallAsync<T>(string action, string target, Func<Task<T>> call)
     {
-        if (action is ("stop" or "suspend") && system.PausesBeforeStop(gateway, new MachineId(target)))
+        if (action is ("stop" or "suspend") && system.TryPauseBeforeStop(gateway, new MachineId(target)))
         {
             await Task.Yield();
         }

@@ -60,7 +60,7 @@ internal sealed class WholeSystem : IDisposable
 
     public SeededWorld World { get; }
 
-    /// <summary>Whoever ends a machine next is paused before that. Written by the nemesis and <see cref="PausesBeforeStop"/>.</summary>
+    /// <summary>Whoever ends a machine next is paused before that. Written by the nemesis and <see cref="TryPauseBeforeStop"/>.</summary>
     public bool PausesNextStop { get; set; }
 
     public Tally Tally { get; } = new();
@@ -136,8 +136,8 @@ internal sealed class WholeSystem : IDisposable
         });
     }
 
-    /// <summary>Whether the nemesis pauses the gateway now that it is about to end the machine, for about as long as the leases that others wait for.</summary>
-    public bool PausesBeforeStop(GatewayProcess gateway, MachineId machine)
+    /// <summary>Pauses the gateway now that it is about to end the machine, if the nemesis wants that, for about as long as the leases that others wait for.</summary>
+    public bool TryPauseBeforeStop(GatewayProcess gateway, MachineId machine)
     {
         if (!PausesNextStop)
         {
