@@ -43,7 +43,7 @@ public sealed class EndingTakeoverTests
 
         Assert.IsType<WakeOutcome.Awake>(await world.Replica("two").WakeAsync(hold: Long));
 
-        await world.AssertLateStopIsRefusedAsync(late);
+        Assert.Equal(MachinesFailureKind.LeaseHeld, await world.LateStopAsync(late));
     });
 
     private static async Task AssertThatTheLateEndDoesNoHarmAsync(WakingWorld world)

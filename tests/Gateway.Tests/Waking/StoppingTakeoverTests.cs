@@ -44,7 +44,7 @@ public sealed class StoppingTakeoverTests
 
         Assert.IsType<WakeOutcome.Awake>(await world.Replica("two").WakeAsync(hold: Long));
 
-        await world.AssertLateStopIsRefusedAsync(late);
+        Assert.Equal(MachinesFailureKind.LeaseHeld, await world.LateStopAsync(late));
     });
 
     [Fact]
