@@ -5,9 +5,9 @@ using Gateway.Sessions;
 namespace Gateway.Provisioning;
 
 /// <summary>Finds or makes the user's volume. Volume names are not unique, so nothing but looking keeps a second one from being made.</summary>
-internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTemplate template, WorkspaceNames names, TimeProvider time)
+internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTemplate template, WorkspaceNames names, ChangeFeed feed, TimeProvider time)
 {
-    // When this replica last asked for a user's volume and does not know what became of it. The record says so too, unless a failover of the map lost it.
+    // When this replica last asked for a user's volume and does not know what became of it. The record says so too, unless it was lost.
     private readonly ConcurrentDictionary<UserId, long> _asked = new();
 
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
@@ -59,6 +59,7 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
         var name = names.VolumeName(claim.Session.User);
         while (true)
         {
+            var mayAppear = MayBeOnItsWay(claim);
             var all = await platform.ListVolumesAsync(claim, template.App, cancellationToken);
             if (!all.IsOk)
             {
@@ -68,7 +69,7 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
             var found = all.Value.Where(volume => volume.Name == name && volume.Usable)
                 .OrderByDescending(volume => volume.AttachedMachine is not null).ThenByDescending(volume => volume.BytesUsed).ThenBy(volume => volume.CreatedAt).ThenBy(volume => volume.Id.Value, StringComparer.Ordinal)
                 .FirstOrDefault();
-            if (found is not null || !MayBeOnItsWay(claim))
+            if (found is not null || !mayAppear)
             {
                 return (found, null);
             }
@@ -79,6 +80,12 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
 
     private bool MayBeOnItsWay(ProvisioningClaim claim)
     {
+        // A failover may have lost the user's whole session, with what another replica had just asked for.
+        if (feed.SinceFailover < WorkspaceNames.AnswerLimit)
+        {
+            return true;
+        }
+
         if (claim.Session.VolumeAskedAt is not null && claim.SinceVolumeAsked < WorkspaceNames.AnswerLimit)
         {
             return true;

@@ -24,6 +24,9 @@ internal sealed partial class ChangeFeed(
     private long _sequence = -1;
     private long _lastHeard = time.GetTimestamp();
 
+    // By the client's thread that connects and by the subscription; 0: never.
+    private long _mayHaveFailedOver;
+
     // Of the loop below alone.
     private long _lastDoubt = time.GetTimestamp();
 
@@ -37,6 +40,12 @@ internal sealed partial class ChangeFeed(
     /// <summary>Changes may have been missed: nothing known is certain until it is read again.</summary>
     public event Action? Missed;
 
+    /// <summary>
+    /// How long ago Redis may last have failed over to a copy without its latest writes, as far as this replica lived to see: its connection was made anew,
+    /// or the sequence went back. <see cref="TimeSpan.MaxValue"/>: never.
+    /// </summary>
+    public TimeSpan SinceFailover => Volatile.Read(ref _mayHaveFailedOver) is var at and not 0 ? time.GetElapsedTime(at) : TimeSpan.MaxValue;
+
     /// <summary>The first requests find Redis connected, if it can be; without it the gateway starts all the same.</summary>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
@@ -46,7 +55,7 @@ internal sealed partial class ChangeFeed(
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        channel.Connected += OnMissed;
+        channel.Connected += OnFailover;
         await channel.ListenAsync(Hear).WaitAsync(stoppingToken);
         while (true)
         {
@@ -101,11 +110,15 @@ internal sealed partial class ChangeFeed(
         channel.Touch();
         Volatile.Write(ref _lastHeard, time.GetTimestamp());
         var isFirst = _sequence < 0;
-        var expected = kind is BeatKind ? _sequence : _sequence + 1;
+        var (last, expected) = (_sequence, kind is BeatKind ? _sequence : _sequence + 1);
         _sequence = sequence;
-        // The first message says that the subscription stands; what happened until now went by unheard.
-        if (isFirst || sequence != expected)
+        if (sequence < last)
         {
+            OnFailover();
+        }
+        else if (isFirst || sequence != expected)
+        {
+            // The first message says that the subscription stands; what happened until now went by unheard.
             OnMissed();
         }
 
@@ -132,6 +145,12 @@ internal sealed partial class ChangeFeed(
         part = bar < 0 ? default : rest[..bar];
         rest = rest[(bar + 1)..];
         return bar >= 0;
+    }
+
+    private void OnFailover()
+    {
+        Volatile.Write(ref _mayHaveFailedOver, time.GetTimestamp());
+        OnMissed();
     }
 
     private void OnMissed()

@@ -2,6 +2,7 @@ using Gateway.Machines;
 using Gateway.Provisioning;
 using Gateway.Reconciling;
 using Gateway.Sessions;
+using Gateway.Tests.Sessions;
 using Gateway.Tests.Simulation;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -45,6 +46,10 @@ public sealed class ProvisioningSetupTests
         .AddSingleton<TimeProvider>(_world.Time)
         .AddSingleton(new Replica("a"))
         .AddSingleton<ISessionMap>(new SimulatedMap(_world.Time).For("a"))
+        .AddSingleton<IChangeChannel>(new QuietChannel())
+        .AddSingleton<SessionsMetrics>()
+        .AddSingleton(new Random(1))
+        .AddSingleton<ChangeFeed>()
         .AddSingleton<INotes>(new SimulatedNotes())
         .AddSingleton<AuditTrail>()
         .AddSingleton<IVisitMap>(new SimulatedVisitMap(new SimulatedVisitStore(_world.Time, new SimulatedMap(_world.Time)), new SimulatedReplica("a")))

@@ -1,5 +1,6 @@
 using Gateway.Provisioning;
 using Gateway.Sessions;
+using Gateway.Tests.Sessions;
 using Gateway.Tests.Simulation;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -31,13 +32,17 @@ internal sealed class ProvisioningStage
     /// <summary>What is asked while the map's generation is not listed.</summary>
     public Func<CancellationToken, Task<bool>> ReadListing { get; set; } = _ => Task.FromResult(false);
 
+    public ChangeFeed Feed() => new(new QuietChannel(), new SessionsMetrics(new NoMeters()), Time, new Random(1), NullLogger<ChangeFeed>.Instance);
+
     public WorkspaceProvisioner Provisioner(string replica) => Provisioner(new SimulatedReplica(replica));
 
-    public WorkspaceProvisioner Provisioner(SimulatedReplica replica)
+    public WorkspaceProvisioner Provisioner(SimulatedReplica replica) => Provisioner(replica, Feed());
+
+    public WorkspaceProvisioner Provisioner(SimulatedReplica replica, ChangeFeed feed)
     {
         var template = new WorkspaceTemplate(Options, Names);
         var platform = new WorkspacePlatform(Machines.For(replica));
-        var build = new WorkspaceBuild(platform, template, Names, new WorkspaceVolume(platform, template, Names, Time), new WorkspaceOverrides(Notes));
+        var build = new WorkspaceBuild(platform, template, Names, new WorkspaceVolume(platform, template, Names, feed, Time), new WorkspaceOverrides(Notes));
         return new WorkspaceProvisioner(Map.For(replica), build, template, Options, ReadListing, replica.Name, Time,
             new ProvisioningMetrics(new NoMeters()), NullLogger<WorkspaceProvisioner>.Instance);
     }

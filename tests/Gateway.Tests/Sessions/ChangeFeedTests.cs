@@ -2,6 +2,7 @@ using Gateway.Sessions;
 using Gateway.Tests.Simulation;
 using Gateway.Tests.Simulation.Whole;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace Gateway.Tests.Sessions;
@@ -43,6 +44,41 @@ public sealed class ChangeFeedTests
         stage.World.Pass(Minute);
 
         Assert.InRange(stage.Beats.Count, 220, 240);
+    }
+
+    [Theory]
+    [InlineData("7|beat|0|", "6|beat|0|", true)]
+    [InlineData("7|beat|0|", "1|session|9|alice", true)]
+    [InlineData("7|beat|0|", "7|beat|0|", false)]
+    [InlineData("7|beat|0|", "8|session|9|alice", false)]
+    [InlineData("7|beat|0|", "9|session|9|alice", false)]
+    public void Sequence_that_goes_back_tells_of_a_failover(string first, string second, bool isFailover)
+    {
+        var (feed, _, time) = Quiet();
+
+        feed.Hear(first);
+        feed.Hear(second);
+        time.Advance(TimeSpan.FromSeconds(4));
+
+        Assert.Equal(isFailover ? TimeSpan.FromSeconds(4) : TimeSpan.MaxValue, feed.SinceFailover);
+    }
+
+    [Fact]
+    public void Connection_made_anew_tells_of_a_failover()
+    {
+        var (feed, channel, time) = Quiet();
+        _ = GatewayProcess.WorkAsync(feed);
+
+        channel.Connect();
+        time.Advance(TimeSpan.FromSeconds(4));
+
+        Assert.Equal(TimeSpan.FromSeconds(4), feed.SinceFailover);
+    }
+
+    private static (ChangeFeed, QuietChannel, FakeTimeProvider) Quiet()
+    {
+        var (channel, time) = (new QuietChannel(), new FakeTimeProvider());
+        return (new ChangeFeed(channel, new SessionsMetrics(new NoMeters()), time, new Random(1), NullLogger<ChangeFeed>.Instance), channel, time);
     }
 
     /// <summary>Replicas that started at the same moment, and a channel that takes a moment each way.</summary>
