@@ -26,8 +26,20 @@ internal sealed class WorkspaceTransforms(OwnCookies cookies, WorkspaceConnectio
 
     public override async ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
     {
-        await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
-        var request = httpContext.Request;
+        var (request, answer) = (httpContext.Request, OpenAnswer.Of(httpContext));
+        if (answer.ByHeader)
+        {
+            // Put back, because the server gives the connection's next request the same string if it says the same.
+            var ours = request.Headers.Authorization;
+            request.Headers.Authorization = default;
+            await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
+            request.Headers.Authorization = ours;
+        }
+        else
+        {
+            await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
+        }
+
         var headers = proxyRequest.Headers;
         proxyRequest.RequestUri = TargetUri.Of(destinationPrefix, httpContext);
         List<string>? claimed = null;
@@ -65,7 +77,7 @@ internal sealed class WorkspaceTransforms(OwnCookies cookies, WorkspaceConnectio
             headers.TryAddWithoutValidation(ForwardedFor, TextOf(address));
         }
 
-        if (OpenAnswer.Of(httpContext).Assertion is { } assertion)
+        if (answer.Assertion is { } assertion)
         {
             headers.TryAddWithoutValidation(AssertionHeader, assertion);
         }

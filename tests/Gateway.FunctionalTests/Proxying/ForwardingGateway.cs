@@ -92,7 +92,7 @@ internal sealed class ForwardingGateway : IAsyncDisposable
     private async Task HandleAsync(HttpContext context)
     {
         var forwarder = context.RequestServices.GetRequiredService<WorkspaceForwarder>();
-        var outcome = await forwarder.ForwardAsync(new Forward(context, Machine, User, context.User, Traffic, null), Boot, "127.0.0.1", CancellationToken.None);
+        var outcome = await forwarder.ForwardAsync(new Forward(context, Machine, User, context.User, ByHeader: false, Traffic, null), Boot, "127.0.0.1", CancellationToken.None);
         Outcomes.Enqueue(outcome);
         _outcomes.Release();
         if (outcome == ForwardOutcome.NeverReached && AfterNeverReached is { } again)
