@@ -6,6 +6,7 @@ using System.Text;
 using Gateway.Identity.Access;
 using Gateway.Identity.Tokens;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Identity;
@@ -26,7 +27,7 @@ internal sealed class KnownCredentials(SignIns signIns, PersonalTokens tokens, U
     public Caller? Find(HttpContext context)
     {
         // A token that opens the workspace opens nothing at the credentials' origin.
-        if (credentials.IsAt(context) || Sent.In(context.Request) is not { } sent || (!sent.ByHeader && context.Request.IsUpgrade()) || Find(sent) is not { } known)
+        if (credentials.IsAt(context) || LastSent.In(context) is not { } sent || (!sent.ByHeader && context.Request.IsUpgrade()) || Find(sent) is not { } known)
         {
             return null;
         }
@@ -147,6 +148,41 @@ internal sealed class KnownCredentials(SignIns signIns, PersonalTokens tokens, U
             {
                 young[sent] = known;
             }
+        }
+    }
+
+    /// <summary>
+    /// The credential that a connection sent last. Where the next request says the same, the server gives it the very string of the one before: that is
+    /// not hashed again.
+    /// </summary>
+    private sealed record LastSent(string Line, bool IsHttps, Sent Sent)
+    {
+        private static readonly object Key = new();
+
+        /// <inheritdoc cref="Sent.In"/>
+        public static Sent? In(HttpContext context)
+        {
+            var request = context.Request;
+            var byHeader = request.Headers.Authorization.Count > 0;
+            var lines = byHeader ? request.Headers.Authorization : request.Headers.Cookie;
+            // By HTTP/2 requests come beside each other, and after an upgrade comes none.
+            if (lines is not [{ } line] || !HttpProtocol.IsHttp11(request.Protocol) || request.Headers.Upgrade.Count > 0 || context.Features.Get<IConnectionItemsFeature>()?.Items is not { } connection)
+            {
+                return Sent.In(request);
+            }
+
+            if (connection.TryGetValue(Key, out var value) && value is LastSent last && ReferenceEquals(last.Line, line) && last.Sent.ByHeader == byHeader && last.IsHttps == request.IsHttps)
+            {
+                return last.Sent;
+            }
+
+            if (Sent.In(request) is not { } sent)
+            {
+                return null;
+            }
+
+            connection[Key] = new LastSent(line, request.IsHttps, sent);
+            return sent;
         }
     }
 

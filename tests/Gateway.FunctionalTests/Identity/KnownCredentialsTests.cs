@@ -187,6 +187,27 @@ public sealed class KnownCredentialsTests
     }
 
     [Fact]
+    public async Task SeveralCredentialsOnOneConnection_EachLetInTheirOwnUser()
+    {
+        await using var host = await GatewayHost.StartAsync(new() { ["Identity:Allow:Users:1"] = "bob" });
+        using var cookie = await ClientAsync(host, "cookie");
+        using var client = host.NewProgram();
+        var alices = ("Cookie", cookie.DefaultRequestHeaders.GetValues("Cookie").Single());
+        var bobs = ("Authorization", "Bearer " + host.Authority.AccessToken("bob"));
+        var let = new List<string>();
+
+        foreach (var (name, value) in new[] { bobs, bobs, alices, alices, bobs, alices })
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, "/");
+            request.Headers.TryAddWithoutValidation(name, value);
+            using var answer = await client.SendAsync(request);
+            let.Add(answer.Headers.GetValues("X-User").Single() + " " + answer.Headers.GetValues("X-Let-In").Single());
+        }
+
+        Assert.Equal(["bob judged", "bob known", "alice known", "alice known", "bob known", "alice known"], let);
+    }
+
+    [Fact]
     public async Task SocketByCookie_IsJudgedEachTime_ByThePageItComesFrom()
     {
         await using var host = await GatewayHost.StartAsync();
