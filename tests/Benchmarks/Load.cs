@@ -20,7 +20,8 @@ internal static partial class Load
         local requests = {}
         function init(args)
           for line in io.lines(args[1]) do
-            requests[#requests + 1] = wrk.format("GET", args[3], { ["Host"] = wrk.host .. ":" .. wrk.port, ["Authorization"] = "Bearer " .. line, ["Accept"] = "application/json", ["Connection"] = args[4] })
+            local name, credential = line:match("^([^:]+): (.+)$")
+            requests[#requests + 1] = wrk.format("GET", args[3], { ["Host"] = wrk.host .. ":" .. wrk.port, [name] = credential, ["Accept"] = "application/json", ["Connection"] = args[4] })
           end
           math.randomseed(tonumber(args[2]))
         end
@@ -49,7 +50,7 @@ internal static partial class Load
         string[] arguments =
         [
             "-t", "1", "-c", connections.ToString(CultureInfo.InvariantCulture), "-d", string.Create(CultureInfo.InvariantCulture, $"{Math.Max(1, (int)length.TotalSeconds)}s"),
-            "--timeout", "30s", "--latency", "-s", script, peer.Url, "--", peer.TokensFile, seed.ToString(CultureInfo.InvariantCulture), path, keep ? "keep-alive" : "close",
+            "--timeout", "30s", "--latency", "-s", script, peer.Url, "--", peer.CredentialsFile, seed.ToString(CultureInfo.InvariantCulture), path, keep ? "keep-alive" : "close",
         ];
         var before = ProcessTree.CpuSeconds(peer.Processes);
         var text = await Command.RunAsync("wrk", arguments);
@@ -81,11 +82,11 @@ internal static partial class Load
     /// <summary>The same over HTTP/2 without TLS, with one user and streams at once on each connection.</summary>
     public static async Task<LoadResult> RunHttp2Async(Peer peer, int connections, int streams, TimeSpan length)
     {
-        var token = File.ReadLines(peer.TokensFile).First();
+        var credential = File.ReadLines(peer.CredentialsFile).First();
         string[] arguments =
         [
             "-c", connections.ToString(CultureInfo.InvariantCulture), "-m", streams.ToString(CultureInfo.InvariantCulture), "-D", ((int)length.TotalSeconds).ToString(CultureInfo.InvariantCulture),
-            "-H", "Authorization: Bearer " + token, "-H", "Accept: application/json", peer.Http2Url + "/small",
+            "-H", credential, "-H", "Accept: application/json", peer.Http2Url + "/small",
         ];
         var before = ProcessTree.CpuSeconds(peer.Processes);
         var text = await Command.RunAsync("h2load", arguments);

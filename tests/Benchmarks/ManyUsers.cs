@@ -62,8 +62,8 @@ internal static class ManyUsers
 
         async Task<Peer> PeerAsync(string name, IEnumerable<int> users)
         {
-            var file = Path.Combine(plan.Folder, "tokens-" + name);
-            await File.WriteAllLinesAsync(file, users.Select(user => tokens[user]));
+            var file = Path.Combine(plan.Folder, "credentials-" + name);
+            await File.WriteAllLinesAsync(file, users.Select(user => Peers.Bearer(tokens[user])));
             return new Peer(Peers.Ours, "", url, [stage.Gateway.Id], file);
         }
 

@@ -5,8 +5,8 @@ namespace Benchmarks;
 /// <param name="Does">What it does for each request besides passing it on.</param>
 /// <param name="Url">Where it listens.</param>
 /// <param name="Processes">All in the path but the backend; what they start counts as well.</param>
-/// <param name="TokensFile">The credentials it takes, one a line.</param>
-internal sealed record Peer(string Name, string Does, string Url, int[] Processes, string TokensFile)
+/// <param name="CredentialsFile">What lets somebody in, one a line, as it stands in a request's head: <c>Authorization: Bearer …</c>.</param>
+internal sealed record Peer(string Name, string Does, string Url, int[] Processes, string CredentialsFile)
 {
     /// <summary>Where it tells its allocated bytes, if it does.</summary>
     public string? MetricsUrl { get; init; }

@@ -62,6 +62,30 @@ internal sealed class Peers : IAsyncDisposable
         }
     }
 
+    /// <summary>As it stands in a request's head.</summary>
+    public static string Bearer(string token) => "Authorization: Bearer " + token;
+
+    /// <summary>The gateway, with the same users as browsers that have signed in.</summary>
+    public async Task<Peer> BrowsersAsync()
+    {
+        var cookies = new List<string>();
+        for (var i = 0; i < Users; i++)
+        {
+            cookies.Add("Cookie: " + await Stage.SignInAsync($"user{i}"));
+        }
+
+        var browsers = All[0] with { CredentialsFile = await WriteAsync("cookies", cookies) };
+        await CheckAsync(browsers);
+        return browsers;
+    }
+
+    private async Task<string> WriteAsync(string name, IEnumerable<string> credentials)
+    {
+        var file = Path.Combine(_folder, "credentials-" + name);
+        await File.WriteAllLinesAsync(file, credentials);
+        return file;
+    }
+
     private static string Url(int port) => string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}");
 
     private async Task StartBackendAsync() => _processes.Add(await StartSmallBackendAsync(_folder, "backend", _backend));
@@ -100,8 +124,7 @@ internal sealed class Peers : IAsyncDisposable
             ("Logging:LogLevel:Default", "Warning"));
         var given = await _stage.GiveMachinesAsync(Users);
         var tokens = given.Select(one => _stage.TokenOf(one.User)).ToArray();
-        var file = Path.Combine(_folder, "tokens-rs256");
-        await File.WriteAllLinesAsync(file, tokens);
+        var file = await WriteAsync("rs256", tokens.Select(Bearer));
         All.Add(new Peer(Ours, "bearer (RS256), rate and concurrency limits, a route and machine per user, activity and byte accounting, metrics, 1 % tracing, logs at Warning", _stage.Gateway.Url.ToString().TrimEnd('/'), [_stage.Gateway.Id], file)
         {
             Http2Url = http2,
@@ -109,7 +132,7 @@ internal sealed class Peers : IAsyncDisposable
             Authenticates = true,
         });
         // Awake, every one of them, before anything is measured.
-        await Parallel.ForEachAsync(tokens, new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (token, _) => await GetAsync(All[0], token));
+        await Parallel.ForEachAsync(tokens, new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (token, _) => await GetAsync(All[0], Bearer(token)));
     }
 
     private async Task StartPlainYarpAsync()
@@ -117,7 +140,7 @@ internal sealed class Peers : IAsyncDisposable
         var (port, operations, http2) = (FreePorts.Take(), FreePorts.Take(), FreePorts.Take());
         var own = typeof(Peers).Assembly.Location;
         var process = await StartAsync("yarp", [Programs.Host, own, PlainYarp.Mode, $"{port}", $"{operations}", $"{http2}", BackendUrl]);
-        All.Add(new Peer(Yarp, "nothing else", Url(port), [process.Id], All[0].TokensFile) { Http2Url = Url(http2), MetricsUrl = Url(operations) + "/metrics" });
+        All.Add(new Peer(Yarp, "nothing else", Url(port), [process.Id], All[0].CredentialsFile) { Http2Url = Url(http2), MetricsUrl = Url(operations) + "/metrics" });
     }
 
     private async Task StartOthersAsync(Func<string, bool> wanted)
@@ -154,7 +177,7 @@ internal sealed class Peers : IAsyncDisposable
               location = /authority { internal; proxy_pass_request_body off; proxy_set_header Content-Length ""; proxy_pass http://authority; }
             }
             """, workers: 2);
-        All.Add(new Peer(name, "asks an nginx that answers 204 to any credential", Url(port), [nginx.Id, authorityProcess], All[0].TokensFile) { Authenticates = true });
+        All.Add(new Peer(name, "asks an nginx that answers 204 to any credential", Url(port), [nginx.Id, authorityProcess], All[0].CredentialsFile) { Authenticates = true });
     }
 
     private async Task StartHaproxyAsync(string name)
@@ -165,8 +188,7 @@ internal sealed class Peers : IAsyncDisposable
         }
 
         var (port, secret) = (FreePorts.Take(), RandomNumberGenerator.GetHexString(32));
-        var tokens = Path.Combine(_folder, "tokens-hs256");
-        await File.WriteAllLinesAsync(tokens, Enumerable.Range(0, Users).Select(i => SignedCheaply($"user{i}", secret)));
+        var tokens = await WriteAsync("hs256", Enumerable.Range(0, Users).Select(i => Bearer(SignedCheaply($"user{i}", secret))));
         var map = Path.Combine(_folder, "haproxy.map");
         await File.WriteAllLinesAsync(map, Enumerable.Range(0, Users).Select(static i => $"user{i} backend"));
         var config = Path.Combine(_folder, "haproxy.cfg");
@@ -220,7 +242,7 @@ internal sealed class Peers : IAsyncDisposable
 
             """);
         var process = await StartAsync("caddy", [caddy, "run", "--config", config, "--adapter", "caddyfile"]);
-        All.Add(new Peer(name, "asks an nginx that answers 204 to any credential", Url(port), [process.Id, authorityProcess], All[0].TokensFile) { Authenticates = true });
+        All.Add(new Peer(name, "asks an nginx that answers 204 to any credential", Url(port), [process.Id, authorityProcess], All[0].CredentialsFile) { Authenticates = true });
     }
 
     private async Task StartConfigurableProxyAsync(string name)
@@ -232,7 +254,7 @@ internal sealed class Peers : IAsyncDisposable
 
         var (port, api) = (FreePorts.Take(), FreePorts.Take());
         var process = await StartAsync("chp", [proxy, "--ip", "127.0.0.1", "--port", $"{port}", "--api-ip", "127.0.0.1", "--api-port", $"{api}", "--default-target", BackendUrl, "--log-level", "warn"]);
-        All.Add(new Peer(name, "nothing else", Url(port), [process.Id], All[0].TokensFile));
+        All.Add(new Peer(name, "nothing else", Url(port), [process.Id], All[0].CredentialsFile));
     }
 
     private string? Find(string program)
@@ -291,12 +313,12 @@ internal sealed class Peers : IAsyncDisposable
     /// <summary>The answer is the backend's, and whoever has no credential gets none where one is asked for.</summary>
     private async Task CheckAsync(Peer peer)
     {
-        var token = File.ReadLines(peer.TokensFile).First();
+        var credential = File.ReadLines(peer.CredentialsFile).First();
         await Eventually.HoldsAsync(async () =>
         {
             try
             {
-                return await GetAsync(peer, token) == (200, """{"answer":"small"}""");
+                return await GetAsync(peer, credential) == (200, """{"answer":"small"}""");
             }
             catch (HttpRequestException)
             {
@@ -309,14 +331,15 @@ internal sealed class Peers : IAsyncDisposable
         }
     }
 
-    private static async Task<(int Status, string Body)> GetAsync(Peer peer, string? token)
+    private static async Task<(int Status, string Body)> GetAsync(Peer peer, string? credential)
     {
         using var http = new HttpClient();
         using var request = new HttpRequestMessage(HttpMethod.Get, peer.Url + "/small");
         request.Headers.Accept.ParseAdd("application/json");
-        if (token is not null)
+        if (credential is not null)
         {
-            request.Headers.Authorization = new("Bearer", token);
+            var (name, value) = (credential.Split(": ")[0], credential.Split(": ")[1]);
+            request.Headers.Add(name, value);
         }
 
         using var answer = await http.SendAsync(request);

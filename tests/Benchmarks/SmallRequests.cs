@@ -69,12 +69,14 @@ internal static class SmallRequests
         return rows;
     }
 
-    /// <summary>Beside the bars: answers of 64 KB, a connection for each request, HTTP/2.</summary>
+    /// <summary>Beside the bars: cookies, answers of 64 KB, a connection for each request, HTTP/2.</summary>
     public static async Task<IReadOnlyList<Row>> OthersAsync(Peers peers, Plan plan)
     {
         var (ours, yarp) = (peers.All.Single(static peer => peer.Name == Peers.Ours), peers.All.Single(static peer => peer.Name == Peers.Yarp));
+        var browsers = await peers.BrowsersAsync();
         return
         [
+            await RatioAsync("CPU per small request of browsers that have signed in, gateway against", (peer, round) => Load.RunAsync(peer == ours ? browsers : peer, Connections, plan.ShortSlice, plan.Folder, round)),
             await RatioAsync("CPU per answer of 64 KB, gateway against", (peer, round) => Load.RunAsync(peer, Connections, plan.ShortSlice, plan.Folder, round, "/64k")),
             await RatioAsync("CPU per small request on a connection of its own, gateway against", (peer, round) => Load.RunAsync(peer, Connections, plan.ShortSlice, plan.Folder, round, keep: false)),
             await RatioAsync("CPU per small request over HTTP/2, 8 connections of 8 streams, gateway against", (peer, _) => Load.RunHttp2Async(peer, 8, 8, plan.ShortSlice)),

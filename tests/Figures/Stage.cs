@@ -65,6 +65,16 @@ internal sealed class Stage : IAsyncDisposable
 
     public string TokenOf(string user) => _authority.AccessToken(user, endsIn: TimeSpan.FromHours(1));
 
+    /// <summary>The cookie of a browser in which the user has just signed in.</summary>
+    public async Task<string> SignInAsync(string user)
+    {
+        _authority.Person["sub"] = user;
+        using var browser = new Browser(Gateway.Url);
+        using var page = (await browser.FollowAsync("/")).Answer;
+        page.EnsureSuccessStatusCode();
+        return browser.Cookies.GetCookieHeader(Gateway.Url);
+    }
+
     /// <summary>A stopped machine, given to the user as an operator would.</summary>
     public async Task<SimulatedMachine> GiveMachineAsync(string user)
     {

@@ -29,11 +29,11 @@ internal sealed class WorkspaceTransforms(OwnCookies cookies, WorkspaceConnectio
         var (request, answer) = (httpContext.Request, OpenAnswer.Of(httpContext));
         if (answer.ByHeader)
         {
-            // Put back, because the server gives the connection's next request the same string if it says the same.
             var ours = request.Headers.Authorization;
             request.Headers.Authorization = default;
             await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
-            request.Headers.Authorization = ours;
+            // Put back, because the server gives the connection's next request the same string if it says the same. After a socket comes none.
+            request.Headers.Authorization = request.IsUpgrade() ? default : ours;
         }
         else
         {
