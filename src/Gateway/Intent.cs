@@ -13,7 +13,7 @@ internal readonly record struct Intent(WakeCause Cause, WakeRight Right, bool Is
 
     public bool DataCounts => Right is not WakeRight.Never;
 
-    /// <param name="request">The credentials not yet removed or removed.</param>
+    /// <param name="request">What is asked for.</param>
     /// <param name="byToken">A token was put there by somebody's program; a cookie goes with whatever a forgotten tab does.</param>
     /// <param name="monitorPaths">What never wakes, with all below.</param>
     public static Intent Of(HttpRequest request, bool byToken, string[] monitorPaths)

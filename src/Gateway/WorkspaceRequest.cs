@@ -176,7 +176,7 @@ internal sealed class WorkspaceRequest(
             // Forward
             background.Settle(record, intent.Right is WakeRight.Freely);
             var assertion = await assertions.OfAsync(caller.User, machine, context.RequestAborted);
-            var forward = new Forward(context, machine, caller.User, caller.Principal, caller.ByHeader, visit.Traffic, assertion);
+            var forward = new Forward(context, machine, caller.User, caller.Principal, !caller.ByHeader, visit.Traffic, assertion);
             var forwarded = await forwarder.ForwardAsync(forward, record.Boot, record.Address!, shutdown.Token);
             held?.Answered();
             if (forwarded is not ForwardOutcome.NeverReached)

@@ -47,7 +47,7 @@ internal sealed class ProvisioningClaim
     public Task SaveAsync(Func<Session, Session> step, CancellationToken cancellationToken) =>
         WriteAsync(session => step(session) with { Lease = new RecordLease(_owner, _time.GetUtcNow() + LeaseTime) }, cancellationToken);
 
-    /// <summary>Saves that a volume is about to be asked for.</summary>
+    /// <summary>Saves that a volume is about to be asked for, or may have been until now.</summary>
     public async Task AskVolumeAsync(CancellationToken cancellationToken)
     {
         await SaveAsync(session => session with { VolumeAskedAt = _time.GetUtcNow() }, cancellationToken);
@@ -66,8 +66,11 @@ internal sealed class ProvisioningClaim
         ? _map.RemoveAsync(Session, cancellationToken)
         : _map.WriteAsync(known with { Epoch = Session.Epoch }, cancellationToken);
 
-    /// <summary>Makes a call of the platform, and renews the lease for as long as it takes.</summary>
-    public async Task<T> DuringAsync<T>(Func<Task<T>> call, CancellationToken cancellationToken)
+    /// <summary>
+    /// Makes a call of the platform, and renews the lease for as long as it takes. When that is lost the call is cancelled: one that waits for its turn is
+    /// then not made any more.
+    /// </summary>
+    public async Task<T> DuringAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {
         // A process that was asleep since its last save may have been taken over: what it is about to send cannot be fenced by the map.
         if (Session.Lease!.Until - RenewEvery <= _time.GetUtcNow())
@@ -75,26 +78,34 @@ internal sealed class ProvisioningClaim
             await SaveAsync(session => session, cancellationToken);
         }
 
-        var running = call();
-        while (!running.IsCompleted)
+        using var ours = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var running = call(ours.Token);
+        try
         {
-            // Not the caller's: that ends the call, and a delay it ended too would go on by way of the thread pool.
-            using var done = new CancellationTokenSource();
-            if (await Task.WhenAny(running, Task.Delay(RenewEvery, _time, done.Token)) != running)
+            while (!running.IsCompleted)
             {
-                await RenewAsync(cancellationToken);
+                // Not the caller's: that ends the call, and a delay it ended too would go on by way of the thread pool.
+                using var done = new CancellationTokenSource();
+                if (await Task.WhenAny(running, Task.Delay(RenewEvery, _time, done.Token)) != running)
+                {
+                    await RenewAsync(cancellationToken);
+                }
+
+                done.Cancel();
             }
 
-            done.Cancel();
+            return await running;
         }
-
-        return await running;
+        finally
+        {
+            ours.Cancel();
+        }
     }
 
     public async Task PauseAsync(TimeSpan pause, CancellationToken cancellationToken) =>
-        await DuringAsync(async () =>
+        await DuringAsync(async ours =>
         {
-            await Task.Delay(pause, _time, cancellationToken);
+            await Task.Delay(pause, _time, ours);
             return true;
         }, cancellationToken);
 

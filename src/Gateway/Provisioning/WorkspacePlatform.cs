@@ -13,25 +13,25 @@ internal sealed class WorkspacePlatform(IMachines machines)
     public Task<MachinesResult<Machine>> PeekAsync(string app, MachineId machine, CancellationToken cancellationToken) => machines.GetAsync(app, machine, cancellationToken);
 
     public Task<MachinesResult<Machine>> GetAsync(ProvisioningClaim claim, string app, MachineId machine, CancellationToken cancellationToken) =>
-        TryAsync(claim, () => machines.GetAsync(app, machine, cancellationToken), cancellationToken);
+        TryAsync(claim, ours => machines.GetAsync(app, machine, ours), cancellationToken);
 
     public Task<MachinesResult<MachinePage>> ListAsync(ProvisioningClaim claim, string app, IReadOnlyDictionary<string, string> metadata, string? cursor, CancellationToken cancellationToken) =>
-        TryAsync(claim, () => machines.ListAsync(app, metadata, cursor, cancellationToken), cancellationToken);
+        TryAsync(claim, ours => machines.ListAsync(app, metadata, cursor, ours), cancellationToken);
 
     /// <summary>Launched at once: the boot is under way while the records are written, and a wake finds it starting already.</summary>
     public Task<MachinesResult<Machine>> CreateAsync(ProvisioningClaim claim, string app, NewMachine machine, CancellationToken cancellationToken) =>
-        TryAsync(claim, () => machines.CreateAsync(app, machine, launch: true, cancellationToken), cancellationToken);
+        TryAsync(claim, ours => machines.CreateAsync(app, machine, launch: true, ours), cancellationToken);
 
     public Task<MachinesResult<IReadOnlyList<Volume>>> ListVolumesAsync(ProvisioningClaim claim, string app, CancellationToken cancellationToken) =>
-        TryAsync(claim, () => machines.ListVolumesAsync(app, cancellationToken), cancellationToken);
+        TryAsync(claim, ours => machines.ListVolumesAsync(app, ours), cancellationToken);
 
     public Task<MachinesResult<Volume>> GetVolumeAsync(ProvisioningClaim claim, string app, VolumeId volume, CancellationToken cancellationToken) =>
-        TryAsync(claim, () => machines.GetVolumeAsync(app, volume, cancellationToken), cancellationToken);
+        TryAsync(claim, ours => machines.GetVolumeAsync(app, volume, ours), cancellationToken);
 
     public Task<MachinesResult<Volume>> CreateVolumeAsync(ProvisioningClaim claim, string app, NewVolume volume, CancellationToken cancellationToken) =>
-        TryAsync(claim, () => machines.CreateVolumeAsync(app, volume, cancellationToken), cancellationToken);
+        TryAsync(claim, ours => machines.CreateVolumeAsync(app, volume, ours), cancellationToken);
 
-    private static async Task<MachinesResult<T>> TryAsync<T>(ProvisioningClaim claim, Func<Task<MachinesResult<T>>> call, CancellationToken cancellationToken)
+    private static async Task<MachinesResult<T>> TryAsync<T>(ProvisioningClaim claim, Func<CancellationToken, Task<MachinesResult<T>>> call, CancellationToken cancellationToken)
     {
         var pause = FirstPause;
         for (var attempt = 1; ; attempt++)

@@ -10,6 +10,9 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
     // When this replica last asked for a user's volume and does not know what became of it. The record says so too, unless it was lost.
     private readonly ConcurrentDictionary<UserId, long> _asked = new();
 
+    // Whoever asked before a failover may go on until their lease ends, and what they ask for last may take its time.
+    private static readonly TimeSpan AfterFailover = ProvisioningClaim.LeaseTime + WorkspaceNames.AnswerLimit;
+
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
     private const int Tries = 3;
 
@@ -81,7 +84,7 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
     private bool MayBeOnItsWay(ProvisioningClaim claim)
     {
         // A failover may have lost the user's whole session, with what another replica had just asked for.
-        if (feed.SinceFailover < WorkspaceNames.AnswerLimit)
+        if (feed.SinceFailover < AfterFailover)
         {
             return true;
         }
@@ -107,8 +110,18 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
         {
             for (var attempt = 1; attempt <= Tries; attempt++)
             {
-                await claim.AskVolumeAsync(cancellationToken);
-                _asked[claim.Session.User] = time.GetTimestamp();
+                await AskAsync(claim, cancellationToken);
+                // Redis failed over since the look, so somebody else may have had the record in between.
+                while (feed.SinceFailover < AfterFailover)
+                {
+                    if (await LookAgainAsync(claim, cancellationToken) is var instead && instead != default)
+                    {
+                        return instead;
+                    }
+
+                    await AskAsync(claim, cancellationToken);
+                }
+
                 var made = await platform.CreateVolumeAsync(claim, template.App, template.Volume(claim.Session.User, region, own), cancellationToken);
                 if (made.IsOk)
                 {
@@ -122,16 +135,11 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
                     break;
                 }
 
-                var (found, failure) = await FindAsync(claim, cancellationToken);
-                if (failure is not null)
+                // It may have waited long for its turn, and have been sent until now.
+                await AskAsync(claim, cancellationToken);
+                if (await LookAgainAsync(claim, cancellationToken) is var again && again != default)
                 {
-                    // Not looked, not asked again: the record says that a volume may be on its way.
-                    return (null, BuildResult.Refused(failure));
-                }
-
-                if (found is not null)
-                {
-                    return (await KeepAsync(claim, found, cancellationToken), null);
+                    return again;
                 }
             }
 
@@ -144,6 +152,20 @@ internal sealed class WorkspaceVolume(WorkspacePlatform platform, WorkspaceTempl
 
         // Of quota and room, the quota is what somebody can do something about.
         return (null, BuildResult.Refused(quota ?? last!));
+    }
+
+    private async Task AskAsync(ProvisioningClaim claim, CancellationToken cancellationToken)
+    {
+        await claim.AskVolumeAsync(cancellationToken);
+        _asked[claim.Session.User] = time.GetTimestamp();
+    }
+
+    /// <summary>Neither: there is no volume, and none is on its way any more.</summary>
+    private async Task<(Volume?, BuildResult?)> LookAgainAsync(ProvisioningClaim claim, CancellationToken cancellationToken)
+    {
+        var (found, failure) = await FindAsync(claim, cancellationToken);
+        // Not looked, not asked again: the record says that a volume may be on its way.
+        return failure is not null ? (null, BuildResult.Refused(failure)) : found is not null ? (await KeepAsync(claim, found, cancellationToken), null) : default;
     }
 
     private async Task<Volume> KeepAsync(ProvisioningClaim claim, Volume volume, CancellationToken cancellationToken)

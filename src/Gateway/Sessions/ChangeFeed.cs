@@ -24,7 +24,7 @@ internal sealed partial class ChangeFeed(
     private long _sequence = -1;
     private long _lastHeard = time.GetTimestamp();
 
-    // By the client's thread that connects and by the subscription; 0: never.
+    // Written by the client's thread that connects and by the subscription; 0: never.
     private long _mayHaveFailedOver;
 
     // Of the loop below alone.
@@ -41,8 +41,8 @@ internal sealed partial class ChangeFeed(
     public event Action? Missed;
 
     /// <summary>
-    /// How long ago Redis may last have failed over to a copy without its latest writes, as far as this replica lived to see: its connection was made anew,
-    /// or the sequence went back. <see cref="TimeSpan.MaxValue"/>: never.
+    /// How long ago Redis may last have failed over to a copy without its latest writes: a connection to it was made anew, as a failover does to all of
+    /// them, or the sequence went back. <see cref="TimeSpan.MaxValue"/>: not since this replica started.
     /// </summary>
     public TimeSpan SinceFailover => Volatile.Read(ref _mayHaveFailedOver) is var at and not 0 ? time.GetElapsedTime(at) : TimeSpan.MaxValue;
 
@@ -110,9 +110,9 @@ internal sealed partial class ChangeFeed(
         channel.Touch();
         Volatile.Write(ref _lastHeard, time.GetTimestamp());
         var isFirst = _sequence < 0;
-        var (last, expected) = (_sequence, kind is BeatKind ? _sequence : _sequence + 1);
+        var expected = kind is BeatKind ? _sequence : _sequence + 1;
         _sequence = sequence;
-        if (sequence < last)
+        if (sequence < expected)
         {
             OnFailover();
         }

@@ -32,8 +32,8 @@ internal sealed class ForwardingGateway : IAsyncDisposable
     /// <summary>The life of the machine that requests go to.</summary>
     public long Boot { get; set; } = 1;
 
-    /// <summary>Whether the requests' <c>Authorization</c> is for the gateway.</summary>
-    public bool ByHeader { get; set; }
+    /// <summary>Whether the requests' <c>Authorization</c> is the workspace's own.</summary>
+    public bool PassesAuthorization { get; set; } = true;
 
     /// <summary>What each request came with.</summary>
     public ConcurrentQueue<string?> Authorizations { get; } = new();
@@ -99,7 +99,7 @@ internal sealed class ForwardingGateway : IAsyncDisposable
     {
         var forwarder = context.RequestServices.GetRequiredService<WorkspaceForwarder>();
         Authorizations.Enqueue(context.Request.Headers.Authorization);
-        var outcome = await forwarder.ForwardAsync(new Forward(context, Machine, User, context.User, ByHeader, Traffic, null), Boot, "127.0.0.1", CancellationToken.None);
+        var outcome = await forwarder.ForwardAsync(new Forward(context, Machine, User, context.User, PassesAuthorization, Traffic, null), Boot, "127.0.0.1", CancellationToken.None);
         Outcomes.Enqueue(outcome);
         _outcomes.Release();
         if (outcome == ForwardOutcome.NeverReached && AfterNeverReached is { } again)

@@ -33,7 +33,7 @@ public sealed class HeaderTests
         var seen = new ConcurrentQueue<string>();
         await using var workspace = ByteWorkspace.Answering(seen.Enqueue);
         await using var gateway = await ForwardingGateway.StartAsync(workspace.Port);
-        gateway.ByHeader = true;
+        gateway.PassesAuthorization = false;
         const string Request = "GET / HTTP/1.1\r\nHost: a.example\r\nAuthorization: Bearer fake-token-for-tests\r\n";
 
         await gateway.ExchangeAsync($"{Request}\r\n{Request}Connection: close\r\n\r\n");

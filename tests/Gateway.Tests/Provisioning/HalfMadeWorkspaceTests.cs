@@ -109,53 +109,6 @@ public sealed class HalfMadeWorkspaceTests
     }
 
     [Fact]
-    public void Volume_whose_creation_is_still_on_its_way_is_waited_for()
-    {
-        var dying = new SimulatedReplica("dying");
-        _stage.Machines.Delay("volumes.create", TimeSpan.FromSeconds(8));
-        _ = _stage.World.Start(() => _stage.Provisioner(dying).EnsureAssignedAsync(Alice, LongHold, default));
-        Assert.Equal(1, _stage.Machines.CallsOf("volumes.create"));
-        dying.Die();
-        _stage.Persist(_stage.Provisioner("heir"));
-        _stage.World.Pass(TimeSpan.FromMinutes(1));
-
-        Assert.Single(_stage.Machines.Volumes);
-    }
-
-    [Fact]
-    public void Volume_on_its_way_whose_session_a_failover_lost_is_waited_for_by_whoever_takes_its_user_for_new()
-    {
-        var (before, feed) = (_stage.Map.Snapshot(), _stage.Feed());
-        _stage.Machines.Delay("volumes.create", TimeSpan.FromSeconds(8));
-        var dying = new SimulatedReplica("dying");
-        _ = _stage.World.Start(() => _stage.Provisioner(dying).EnsureAssignedAsync(Alice, LongHold, default));
-        Assert.Equal(1, _stage.Machines.CallsOf("volumes.create"));
-        dying.Die();
-        feed.Hear("7|beat|0|");
-        _stage.Map.RollBack(before, isNewMap: false);
-        feed.Hear("5|beat|0|");
-
-        _stage.Persist(_stage.Provisioner(new SimulatedReplica("another"), feed));
-        _stage.World.Pass(TimeSpan.FromMinutes(1));
-
-        Assert.Single(_stage.Machines.Volumes);
-    }
-
-    [Fact]
-    public void New_user_waits_for_no_volume_once_a_failover_is_long_over()
-    {
-        var feed = _stage.Feed();
-        feed.Hear("7|beat|0|");
-        feed.Hear("5|beat|0|");
-        _stage.World.Pass(WorkspaceNames.AnswerLimit);
-        var asked = _stage.Time.GetUtcNow();
-
-        _stage.Persist(_stage.Provisioner(new SimulatedReplica("a"), feed));
-
-        Assert.Equal(asked, _stage.Machines.Volumes[0].CreatedAt);
-    }
-
-    [Fact]
     public void Volume_in_its_deletion_is_not_used_again()
     {
         var doomed = _stage.Machines.AddVolume(_stage.App, _stage.Names.VolumeName(Alice), state: "pending_destroy");

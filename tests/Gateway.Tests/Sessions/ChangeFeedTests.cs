@@ -49,6 +49,7 @@ public sealed class ChangeFeedTests
     [Theory]
     [InlineData("7|beat|0|", "6|beat|0|", true)]
     [InlineData("7|beat|0|", "1|session|9|alice", true)]
+    [InlineData("7|session|9|bob", "7|session|9|alice", true)]
     [InlineData("7|beat|0|", "7|beat|0|", false)]
     [InlineData("7|beat|0|", "8|session|9|alice", false)]
     [InlineData("7|beat|0|", "9|session|9|alice", false)]

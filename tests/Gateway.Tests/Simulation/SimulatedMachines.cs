@@ -158,9 +158,16 @@ internal sealed partial class SimulatedMachines(TimeProvider time) : IMachines
         }
     }
 
-    private async Task<MachinesResult<T>> CallAsync<T>(string action, string app, string target, Func<DateTimeOffset, MachinesResult<T>> carryOut, CancellationToken cancellationToken)
+    /// <summary>A caller that gives up does not hear the answer; what was asked for is carried out all the same.</summary>
+    private Task<MachinesResult<T>> CallAsync<T>(string action, string app, string target, Func<DateTimeOffset, MachinesResult<T>> carryOut, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
+        var answer = CarryOutAsync(action, app, target, carryOut);
+        return cancellationToken.CanBeCanceled ? answer.WaitAsync(cancellationToken) : answer;
+    }
+
+    private async Task<MachinesResult<T>> CarryOutAsync<T>(string action, string app, string target, Func<DateTimeOffset, MachinesResult<T>> carryOut)
+    {
         Fault fault;
         lock (_lock)
         {
@@ -170,7 +177,7 @@ internal sealed partial class SimulatedMachines(TimeProvider time) : IMachines
 
         if (fault.Delay > TimeSpan.Zero)
         {
-            await Task.Delay(fault.Delay, time, cancellationToken);
+            await Task.Delay(fault.Delay, time);
         }
         else
         {
