@@ -68,6 +68,7 @@ public sealed class VolumeOnItsWayTests
         Appear(TimeSpan.FromSeconds(8));
 
         _stage.World.Run(() => making);
+        _stage.World.Pass(TimeSpan.FromMinutes(1));
 
         Assert.Single(_stage.Machines.Volumes);
     }
@@ -80,6 +81,7 @@ public sealed class VolumeOnItsWayTests
         Appear(TimeSpan.FromSeconds(18));
 
         _stage.Persist(_stage.Provisioner("a"));
+        _stage.World.Pass(TimeSpan.FromMinutes(1));
 
         Assert.Single(_stage.Machines.Volumes);
     }
