@@ -10,8 +10,8 @@ namespace Gateway.Proxying;
 internal sealed record OwnCookies(CookieNames IsOurs);
 
 /// <summary>
-/// What changes between the client's request and the workspace's, and back. Everything but the gateway's own credential is copied first, by YARP's rules for what is of one hop
-/// only; what else must not pass is taken out of the copy, whose headers can be read through without an allocation.
+/// What changes between the client's request and the workspace's, and back. Everything but a bearer for the gateway is copied first, by YARP's rules for
+/// what is of one hop only; what else must not pass is taken out of the copy, whose headers can be read through without an allocation.
 /// </summary>
 internal sealed class WorkspaceTransforms(OwnCookies cookies, WorkspaceConnections connections, HopMarker marker, ProxyingMetrics metrics, IOptions<ProxyingOptions> options) : HttpTransformer
 {
