@@ -81,6 +81,12 @@ internal sealed class WorkspaceRequest(
     {
         // Who
         var caller = Caller.Of(context);
+        if (caller.ByHeader)
+        {
+            // A workspace runs its user's code. The gateway's cookies are taken out where the workspace's are copied.
+            context.Request.Headers.Authorization = default;
+        }
+
         var user = caller.User;
         using var admission = limits.Admit(user, context.Request.IsUpgrade());
         if (admission.RetryAfter is { } later)
@@ -176,7 +182,7 @@ internal sealed class WorkspaceRequest(
             // Forward
             background.Settle(record, intent.Right is WakeRight.Freely);
             var assertion = await assertions.OfAsync(caller.User, machine, context.RequestAborted);
-            var forward = new Forward(context, machine, caller.User, caller.Principal, !caller.ByHeader, visit.Traffic, assertion);
+            var forward = new Forward(context, machine, caller.User, caller.Principal, visit.Traffic, assertion);
             var forwarded = await forwarder.ForwardAsync(forward, record.Boot, record.Address!, shutdown.Token);
             held?.Answered();
             if (forwarded is not ForwardOutcome.NeverReached)

@@ -6,7 +6,6 @@ using System.Text;
 using Gateway.Identity.Access;
 using Gateway.Identity.Tokens;
 using Microsoft.AspNetCore.Authentication;
-using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.Extensions.Options;
 
 namespace Gateway.Identity;
@@ -27,13 +26,7 @@ internal sealed class KnownCredentials(SignIns signIns, PersonalTokens tokens, U
     public Caller? Find(HttpContext context)
     {
         // A token that opens the workspace opens nothing at the credentials' origin.
-        if (credentials.IsAt(context))
-        {
-            return null;
-        }
-
-        var (last, connection) = LastSent.On(context);
-        if ((last?.Sent ?? Sent.In(context.Request)) is not { } sent || (!sent.ByHeader && context.Request.IsUpgrade()) || Find(sent) is not { } known)
+        if (credentials.IsAt(context) || Sent.In(context.Request) is not { } sent || (!sent.ByHeader && context.Request.IsUpgrade()) || Find(sent) is not { } known)
         {
             return null;
         }
@@ -41,11 +34,6 @@ internal sealed class KnownCredentials(SignIns signIns, PersonalTokens tokens, U
         if (known.Evidence.Doubted || known.Decisions != access.Decisions || known.Until <= time.GetUtcNow() || time.GetElapsedTime(known.Evidence.ReadAt) >= options.Value.BelieveFor)
         {
             return null;
-        }
-
-        if (last is null && connection is not null)
-        {
-            LastSent.Keep(connection, context.Request, sent);
         }
 
         if (known.Token is { } token)
@@ -162,41 +150,7 @@ internal sealed class KnownCredentials(SignIns signIns, PersonalTokens tokens, U
         }
     }
 
-    /// <summary>
-    /// What let in the last request of a connection. Where the next one says the same, the server gives it the very string of the one before, and that is not
-    /// hashed again: the string is held as long as the server would hold it, and of nobody whom it did not let in.
-    /// </summary>
-    private sealed class LastSent(string line, bool isHttps, Sent sent)
-    {
-        private static readonly object Key = new();
-
-        public Sent Sent => sent;
-
-        /// <summary>The last one, if the request says the same; and where to keep the next, if the connection may bring another.</summary>
-        public static (LastSent? Last, IDictionary<object, object?>? Connection) On(HttpContext context)
-        {
-            var request = context.Request;
-            // By HTTP/2 requests come beside each other, and a socket would keep it for as long as it is open.
-            if (LineOf(request) is not { } line || !HttpProtocol.IsHttp11(request.Protocol) || request.Headers.Upgrade.Count > 0 || context.Features.Get<IConnectionItemsFeature>()?.Items is not { } connection)
-            {
-                return default;
-            }
-
-            return (connection.TryGetValue(Key, out var value) && value is LastSent last && last.IsOf(request, line) ? last : null, connection);
-        }
-
-        public static void Keep(IDictionary<object, object?> connection, HttpRequest request, Sent sent) =>
-            connection[Key] = new LastSent(LineOf(request)!, request.IsHttps, sent);
-
-        /// <summary>The line that holds the credential, if it is the only one of its name.</summary>
-        private static string? LineOf(HttpRequest request) =>
-            (request.Headers.Authorization is { Count: > 0 } authorization ? authorization : request.Headers.Cookie) is [{ } line] ? line : null;
-
-        private bool IsOf(HttpRequest request, string other) =>
-            ReferenceEquals(line, other) && sent.ByHeader == request.Headers.Authorization.Count > 0 && isHttps == request.IsHttps;
-    }
-
-    /// <summary>SHA-256 of the one credential of a request: nobody is signed in by what is kept of it here.</summary>
+    /// <summary>SHA-256 of the one credential of a request: nobody is signed in by what is kept of it.</summary>
     private readonly record struct Sent(ulong A, ulong B, ulong C, ulong D, bool ByHeader)
     {
         public override int GetHashCode() => (int)A;

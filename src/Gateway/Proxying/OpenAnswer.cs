@@ -9,10 +9,9 @@ namespace Gateway.Proxying;
 /// <param name="Machine">Where it goes.</param>
 /// <param name="User">Whose workspace it goes to.</param>
 /// <param name="Holder">The same with the credential they came with.</param>
-/// <param name="PassesAuthorization">The <c>Authorization</c> header is the workspace's own. Otherwise it was for the gateway, and the workspace, which runs its user's code, must not see it.</param>
 /// <param name="Traffic">Counts what passes.</param>
 /// <param name="Assertion">What the workspace is told of the user, signed; null: nothing.</param>
-internal readonly record struct Forward(HttpContext Context, MachineId Machine, UserId User, ClaimsPrincipal Holder, bool PassesAuthorization, Traffic Traffic, string? Assertion);
+internal readonly record struct Forward(HttpContext Context, MachineId Machine, UserId User, ClaimsPrincipal Holder, Traffic Traffic, string? Assertion);
 
 /// <summary>
 /// The server's answer to one request, in the place of the server's own: its bytes are counted as they are written, because they are use of the machine,
@@ -40,8 +39,6 @@ internal sealed class OpenAnswer : Stream, IHttpResponseBodyFeature
     public bool IsSteering { get; set; }
 
     public string? Assertion => _forward.Assertion;
-
-    public bool PassesAuthorization => _forward.PassesAuthorization;
 
     /// <summary>The workspace has answered; what follows may be long in coming.</summary>
     public void Began() => _forward.Traffic.AnswerBegan();

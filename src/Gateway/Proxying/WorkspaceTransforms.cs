@@ -10,8 +10,8 @@ namespace Gateway.Proxying;
 internal sealed record OwnCookies(CookieNames IsOurs);
 
 /// <summary>
-/// What changes between the client's request and the workspace's, and back. Everything but a bearer for the gateway is copied first, by YARP's rules for
-/// what is of one hop only; what else must not pass is taken out of the copy, whose headers can be read through without an allocation.
+/// What changes between the client's request and the workspace's, and back. Everything is copied first, by YARP's rules for what is of one hop only; what
+/// must not pass is taken out of the copy, whose headers can be read through without an allocation.
 /// </summary>
 internal sealed class WorkspaceTransforms(OwnCookies cookies, WorkspaceConnections connections, HopMarker marker, ProxyingMetrics metrics, IOptions<ProxyingOptions> options) : HttpTransformer
 {
@@ -26,20 +26,8 @@ internal sealed class WorkspaceTransforms(OwnCookies cookies, WorkspaceConnectio
 
     public override async ValueTask TransformRequestAsync(HttpContext httpContext, HttpRequestMessage proxyRequest, string destinationPrefix, CancellationToken cancellationToken)
     {
-        var (request, answer) = (httpContext.Request, OpenAnswer.Of(httpContext));
-        if (answer.PassesAuthorization)
-        {
-            await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
-        }
-        else
-        {
-            var ours = request.Headers.Authorization;
-            request.Headers.Authorization = default;
-            await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
-            // Put back, because the server gives the connection's next request the same string if it says the same. A socket would keep it for as long as it is open.
-            request.Headers.Authorization = request.IsUpgrade() ? default : ours;
-        }
-
+        await base.TransformRequestAsync(httpContext, proxyRequest, destinationPrefix, cancellationToken);
+        var request = httpContext.Request;
         var headers = proxyRequest.Headers;
         proxyRequest.RequestUri = TargetUri.Of(destinationPrefix, httpContext);
         List<string>? claimed = null;
@@ -77,7 +65,7 @@ internal sealed class WorkspaceTransforms(OwnCookies cookies, WorkspaceConnectio
             headers.TryAddWithoutValidation(ForwardedFor, TextOf(address));
         }
 
-        if (answer.Assertion is { } assertion)
+        if (OpenAnswer.Of(httpContext).Assertion is { } assertion)
         {
             headers.TryAddWithoutValidation(AssertionHeader, assertion);
         }

@@ -77,7 +77,7 @@ internal sealed class ForwarderHost : IAsyncDisposable
         var forwarder = context.RequestServices.GetRequiredService<WorkspaceForwarder>();
         for (var tries = 0; ; tries++)
         {
-            var outcome = await forwarder.ForwardAsync(new Forward(context, Machine, new UserId("alice"), context.User, PassesAuthorization: true, Traffic, null), Boot, Address, CancellationToken.None);
+            var outcome = await forwarder.ForwardAsync(new Forward(context, Machine, new UserId("alice"), context.User, Traffic, null), Boot, Address, CancellationToken.None);
             if (outcome is ForwardOutcome.NeverReached && tries < Retries)
             {
                 await BeforeRetry();

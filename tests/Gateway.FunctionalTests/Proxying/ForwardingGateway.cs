@@ -32,12 +32,6 @@ internal sealed class ForwardingGateway : IAsyncDisposable
     /// <summary>The life of the machine that requests go to.</summary>
     public long Boot { get; set; } = 1;
 
-    /// <summary>Whether the requests' <c>Authorization</c> is the workspace's own.</summary>
-    public bool PassesAuthorization { get; set; } = true;
-
-    /// <summary>What each request came with.</summary>
-    public ConcurrentQueue<string?> Authorizations { get; } = new();
-
     /// <summary>Set: a request that never reached the workspace goes again after this.</summary>
     public Action? AfterNeverReached { get; set; }
 
@@ -98,8 +92,7 @@ internal sealed class ForwardingGateway : IAsyncDisposable
     private async Task HandleAsync(HttpContext context)
     {
         var forwarder = context.RequestServices.GetRequiredService<WorkspaceForwarder>();
-        Authorizations.Enqueue(context.Request.Headers.Authorization);
-        var outcome = await forwarder.ForwardAsync(new Forward(context, Machine, User, context.User, PassesAuthorization, Traffic, null), Boot, "127.0.0.1", CancellationToken.None);
+        var outcome = await forwarder.ForwardAsync(new Forward(context, Machine, User, context.User, Traffic, null), Boot, "127.0.0.1", CancellationToken.None);
         Outcomes.Enqueue(outcome);
         _outcomes.Release();
         if (outcome == ForwardOutcome.NeverReached && AfterNeverReached is { } again)

@@ -27,23 +27,6 @@ public sealed class HeaderTests
         Assert.Contains("X-Custom: 1, 2\r\n", head, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public async Task AuthorizationForTheGateway_IsNotPassedOn_AndIsTheSameStringInTheConnectionsNextRequest()
-    {
-        var seen = new ConcurrentQueue<string>();
-        await using var workspace = ByteWorkspace.Answering(seen.Enqueue);
-        await using var gateway = await ForwardingGateway.StartAsync(workspace.Port);
-        gateway.PassesAuthorization = false;
-        const string Request = "GET / HTTP/1.1\r\nHost: a.example\r\nAuthorization: Bearer fake-token-for-tests\r\n";
-
-        await gateway.ExchangeAsync($"{Request}\r\n{Request}Connection: close\r\n\r\n");
-
-        Assert.All(seen, static head => Assert.DoesNotContain("fake", head, StringComparison.Ordinal));
-        var both = gateway.Authorizations.ToArray();
-        Assert.Equal((2, "Bearer fake-token-for-tests"), (seen.Count, both[0]));
-        Assert.Same(both[0], both[1]);
-    }
-
     [Theory]
     [InlineData("Cookie: a=1; __Host-gateway=fake; b=2\r\n", "Cookie: a=1; b=2\r\n")]
     [InlineData("Cookie: __Host-gatewayC1=fake; a=x=y==\r\n", "Cookie: a=x=y==\r\n")]
