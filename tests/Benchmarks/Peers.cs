@@ -65,8 +65,8 @@ internal sealed class Peers : IAsyncDisposable
     /// <summary>As it stands in a request's head.</summary>
     public static string Bearer(string token) => "Authorization: Bearer " + token;
 
-    /// <summary>The gateway, with the same users as browsers that have signed in.</summary>
-    public async Task<Peer> BrowsersAsync()
+    /// <summary>Signs the same users in at the gateway, as browsers; the file of their cookies.</summary>
+    public async Task<string> SignInAsync()
     {
         var cookies = new List<string>();
         for (var i = 0; i < Users; i++)
@@ -74,9 +74,9 @@ internal sealed class Peers : IAsyncDisposable
             cookies.Add("Cookie: " + await Stage.SignInAsync($"user{i}"));
         }
 
-        var browsers = All[0] with { CredentialsFile = await WriteAsync("cookies", cookies) };
-        await CheckAsync(browsers);
-        return browsers;
+        var file = await WriteAsync("cookies", cookies);
+        await CheckAsync(All[0] with { CredentialsFile = file });
+        return file;
     }
 
     private async Task<string> WriteAsync(string name, IEnumerable<string> credentials)

@@ -73,10 +73,10 @@ internal static class SmallRequests
     public static async Task<IReadOnlyList<Row>> OthersAsync(Peers peers, Plan plan)
     {
         var (ours, yarp) = (peers.All.Single(static peer => peer.Name == Peers.Ours), peers.All.Single(static peer => peer.Name == Peers.Yarp));
-        var browsers = await peers.BrowsersAsync();
+        var cookies = await peers.SignInAsync();
         return
         [
-            await RatioAsync("CPU per small request of browsers that have signed in, gateway against", (peer, round) => Load.RunAsync(peer == ours ? browsers : peer, Connections, plan.ShortSlice, plan.Folder, round)),
+            await RatioAsync("CPU per small request of browsers that have signed in, gateway against", (peer, round) => Load.RunAsync(peer with { CredentialsFile = cookies }, Connections, plan.ShortSlice, plan.Folder, round)),
             await RatioAsync("CPU per answer of 64 KB, gateway against", (peer, round) => Load.RunAsync(peer, Connections, plan.ShortSlice, plan.Folder, round, "/64k")),
             await RatioAsync("CPU per small request on a connection of its own, gateway against", (peer, round) => Load.RunAsync(peer, Connections, plan.ShortSlice, plan.Folder, round, keep: false)),
             await RatioAsync("CPU per small request over HTTP/2, 8 connections of 8 streams, gateway against", (peer, _) => Load.RunHttp2Async(peer, 8, 8, plan.ShortSlice)),
