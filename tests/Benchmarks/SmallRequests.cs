@@ -76,19 +76,19 @@ internal static class SmallRequests
         var cookies = await peers.SignInAsync();
         return
         [
-            await RatioAsync("CPU per small request of browsers that have signed in, gateway against", (peer, round) => Load.RunAsync(peer with { CredentialsFile = cookies }, Connections, plan.ShortSlice, plan.Folder, round)),
-            await RatioAsync("CPU per answer of 64 KB, gateway against", (peer, round) => Load.RunAsync(peer, Connections, plan.ShortSlice, plan.Folder, round, "/64k")),
-            await RatioAsync("CPU per small request on a connection of its own, gateway against", (peer, round) => Load.RunAsync(peer, Connections, plan.ShortSlice, plan.Folder, round, keep: false)),
-            await RatioAsync("CPU per small request over HTTP/2, 8 connections of 8 streams, gateway against", (peer, _) => Load.RunHttp2Async(peer, 8, 8, plan.ShortSlice)),
+            await RatioAsync("CPU per small request of browsers that have signed in, gateway against", (peer, round) => Load.RunAsync(peer with { CredentialsFile = cookies }, Connections, plan.ShortSlice, plan.Folder, round), plan.LatencyRounds),
+            await RatioAsync("CPU per answer of 64 KB, gateway against", (peer, round) => Load.RunAsync(peer, Connections, plan.ShortSlice, plan.Folder, round, "/64k"), plan.BulkRounds),
+            await RatioAsync("CPU per small request on a connection of its own, gateway against", (peer, round) => Load.RunAsync(peer, Connections, plan.ShortSlice, plan.Folder, round, keep: false), plan.BulkRounds),
+            await RatioAsync("CPU per small request over HTTP/2, 8 connections of 8 streams, gateway against", (peer, _) => Load.RunHttp2Async(peer, 8, 8, plan.ShortSlice), plan.BulkRounds),
         ];
 
-        async Task<Row> RatioAsync(string figure, Func<Peer, int, Task<LoadResult>> runAsync)
+        async Task<Row> RatioAsync(string figure, Func<Peer, int, Task<LoadResult>> runAsync, int rounds)
         {
             // Once for nothing: the code of this kind of request is compiled by it.
             await runAsync(ours, 0);
             await runAsync(yarp, 0);
             var ratios = new List<double>();
-            for (var round = 0; round < plan.BulkRounds; round++)
+            for (var round = 0; round < rounds; round++)
             {
                 var first = await runAsync(round % 2 == 0 ? ours : yarp, round);
                 var second = await runAsync(round % 2 == 0 ? yarp : ours, round);
