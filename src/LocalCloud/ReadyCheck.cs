@@ -11,9 +11,14 @@ internal static class ReadyCheck
 
     public static async Task WaitAsync(IReadOnlyList<Uri> addresses, CancellationToken cancellation)
     {
+        using var client = new HttpClient { Timeout = AnswerLimit };
+        await WaitAsync(client, addresses, cancellation);
+    }
+
+    internal static async Task WaitAsync(HttpMessageInvoker client, IReadOnlyList<Uri> addresses, CancellationToken cancellation)
+    {
         var time = TimeProvider.System;
         var since = time.GetTimestamp();
-        using var client = new HttpClient { Timeout = AnswerLimit };
         foreach (var address in addresses)
         {
             while (!await AnswersAsync(client, address, cancellation))
@@ -28,14 +33,15 @@ internal static class ReadyCheck
         }
     }
 
-    private static async Task<bool> AnswersAsync(HttpClient client, Uri address, CancellationToken cancellation)
+    private static async Task<bool> AnswersAsync(HttpMessageInvoker client, Uri address, CancellationToken cancellation)
     {
         try
         {
-            using var response = await client.GetAsync(address, cancellation);
+            using var request = new HttpRequestMessage(HttpMethod.Get, address);
+            using var response = await client.SendAsync(request, cancellation);
             return response.StatusCode == HttpStatusCode.OK;
         }
-        catch (Exception exception) when (exception is HttpRequestException or OperationCanceledException && !cancellation.IsCancellationRequested)
+        catch (Exception exception) when (exception is HttpRequestException || (exception is OperationCanceledException && !cancellation.IsCancellationRequested))
         {
             return false;
         }
