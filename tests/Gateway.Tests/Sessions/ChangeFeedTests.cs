@@ -7,7 +7,7 @@ using Xunit;
 
 namespace Gateway.Tests.Sessions;
 
-/// <summary>Who repeats the sequence, and how often. What is heard of it is the session map's tests'.</summary>
+/// <summary>Who repeats the sequence, and how often; and what tells of a failover. What else is heard is the session map's tests'.</summary>
 public sealed class ChangeFeedTests
 {
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
