@@ -338,8 +338,8 @@ internal sealed class Peers : IAsyncDisposable
         request.Headers.Accept.ParseAdd("application/json");
         if (credential is not null)
         {
-            var (name, value) = (credential.Split(": ")[0], credential.Split(": ")[1]);
-            request.Headers.Add(name, value);
+            var line = credential.Split(": ");
+            request.Headers.Add(line[0], line[1]);
         }
 
         using var answer = await http.SendAsync(request);
